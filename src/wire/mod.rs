@@ -1,0 +1,60 @@
+//! Bytes to message structs and back: no state, no I/O, no allocation when decoding.
+//!
+//! Every message is a plain struct whose fields borrow from the payload, with an inherent `decode`
+//! and an inherent `encode`. A payload is one logical packet: [`packet`] cuts and joins the physical
+//! ones. What a payload means depends on the state of the conversation, never on its first byte
+//! alone, so the caller says which message it expects; see [`crate::proto`].
+//!
+//! This module may change between 0.x minor versions. The layouts are described in
+//! `protocol-spec/`.
+
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::arithmetic_side_effects
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::cast_possible_truncation,
+        clippy::arithmetic_side_effects,
+        reason = "a test may fail loudly"
+    )
+)]
+
+pub mod auth;
+pub mod capability;
+pub mod code;
+pub mod column;
+pub mod command;
+pub mod error;
+pub mod greeting;
+pub mod infile;
+pub mod login;
+pub mod packet;
+pub mod reader;
+pub mod reply;
+pub mod session_state;
+pub mod text_row;
+pub mod writer;
+
+pub use auth::{AuthMoreData, AuthNextFactor, AuthSwitchRequest};
+pub use capability::Capabilities;
+pub use code::{ColumnFlags, ColumnType, StatusFlags};
+pub use column::{ColumnDefinition, ExtendedMetadata, ResultSetHeader};
+pub use command::Command;
+pub use error::{DecodeError, EncodeError, Malformed, Unencodable};
+pub use greeting::Greeting;
+pub use infile::LocalInfileRequest;
+pub use login::{ConnectAttributes, LoginRequest, SslRequest};
+pub use packet::PacketHeader;
+pub use reply::{EofPacket, ErrPacket, OkPacket, ProgressReport};
+pub use session_state::{SessionState, StateChange};
+pub use text_row::TextRow;
