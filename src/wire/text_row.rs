@@ -57,11 +57,11 @@ impl<'a> TextCells<'a> {
     #[inline]
     pub fn next_cell(&mut self) -> Result<Option<&'a [u8]>, DecodeError> {
         // Most cells are shorter than 251 bytes: one byte of length, then the value.
-        if let Some((&length @ 0..=0xFA, rest)) = self.rest.split_first() {
-            if let Some((cell, rest)) = rest.split_at_checked(usize::from(length)) {
-                self.rest = rest;
-                return Ok(Some(cell));
-            }
+        if let Some((&length @ 0..=0xFA, rest)) = self.rest.split_first()
+            && let Some((cell, rest)) = rest.split_at_checked(usize::from(length))
+        {
+            self.rest = rest;
+            return Ok(Some(cell));
         }
         self.next_long_cell()
     }
