@@ -1,0 +1,211 @@
+//! Everything that can go wrong, sorted by who is to blame.
+
+mod column;
+mod io;
+mod protocol;
+mod server;
+mod usage;
+
+use std::fmt;
+
+pub use column::{ColumnError, ValueError};
+pub use io::{IoError, IoTask};
+pub use protocol::{Lost, ProtocolError, ProtocolErrorKind};
+pub use server::{ServerError, ServerErrorKind};
+pub use usage::UsageError;
+
+pub use crate::auth::AuthError;
+pub use crate::config::ConfigError;
+
+/// The result of everything that can fail here.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation failed.
+///
+/// Each variant names who is to blame. Whatever the variant, three questions have an answer:
+/// [`is_fatal`](Self::is_fatal) (is the session still usable?), [`was_sent`](Self::was_sent) (can
+/// the server have executed something?) and [`is_retryable`](Self::is_retryable).
+///
+/// No error shows a password, the text of a statement or a parameter.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system could not reach the server, or lost it.
+    Io(Box<IoError>),
+    /// The server refused, in its own words.
+    Server(Box<ServerError>),
+    /// The server, or something between, broke the protocol or went away.
+    Protocol(ProtocolError),
+    /// The login could not be carried out without giving something away.
+    Auth(AuthError),
+    /// TLS could not be established as demanded.
+    Tls(Box<TlsError>),
+    /// The configuration is contradictory or incomplete.
+    Config(ConfigError),
+    /// The caller asked for something that the session cannot do now, or that never works.
+    Usage(UsageError),
+    /// A value cannot be read as the type asked for.
+    Column(Box<ColumnError>),
+}
+
+/// How far a command got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// No byte of it was written: nothing happened on the server.
+    No,
+    /// It was written at least in part and never answered: it may have been executed.
+    Maybe,
+    /// The server answered it.
+    Yes,
+}
+
+impl Error {
+    /// Whether the session is dead. Only a new one helps.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        match self {
+            Self::Server(error) => error.is_fatal(),
+            Self::Usage(error) => error.is_fatal(),
+            Self::Column(_) => false,
+            Self::Io(_) | Self::Protocol(_) | Self::Auth(_) | Self::Tls(_) | Self::Config(_) => true,
+        }
+    }
+
+    /// Whether the command that failed reached the server.
+    #[must_use]
+    pub fn was_sent(&self) -> Sent {
+        match self {
+            Self::Io(error) => error.sent,
+            Self::Server(error) => error.sent(),
+            Self::Protocol(error) => error.sent,
+            Self::Column(_) => Sent::Yes,
+            Self::Usage(error) => error.was_sent(),
+            Self::Auth(_) | Self::Tls(_) | Self::Config(_) => Sent::No,
+        }
+    }
+
+    /// Whether the same command, on a new session if this one is dead, can be tried again without
+    /// the risk of executing it twice, and has a chance.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Io(_) | Self::Protocol(_) => self.was_sent() == Sent::No,
+            Self::Server(error) => error.is_retryable(),
+            Self::Auth(_) | Self::Tls(_) | Self::Config(_) | Self::Usage(_) | Self::Column(_) => {
+                false
+            }
+        }
+    }
+
+    /// The server's own error, if it is one.
+    #[must_use]
+    pub fn as_server(&self) -> Option<&ServerError> {
+        match self {
+            Self::Server(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::Server(error) => error.fmt(f),
+            Self::Protocol(error) => error.fmt(f),
+            Self::Auth(error) => error.fmt(f),
+            Self::Tls(error) => error.fmt(f),
+            Self::Config(error) => error.fmt(f),
+            Self::Usage(error) => error.fmt(f),
+            Self::Column(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        // The inner error speaks in Display already, so its own source is ours.
+        match self {
+            Self::Io(error) => error.source(),
+            Self::Tls(error) => error.source(),
+            _ => None,
+        }
+    }
+}
+
+/// Why TLS could not be established.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// The server does not offer TLS and the configuration demands it. Nothing was written (H-23).
+    NotOffered,
+    /// Bytes came before TLS began that nobody asked for: somebody may be injecting text (T-06).
+    PlaintextBeforeTls,
+    /// The handshake or a record failed: an untrusted certificate, one for another host, no common
+    /// version, or garbage.
+    #[cfg(feature = "tls")]
+    Failed(rustls::Error),
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotOffered => f.write_str(
+                "the server does not offer TLS, which the configuration requires: enable TLS on \
+                 the server, or allow plain text with `ssl-mode=preferred` or `ssl-mode=disabled`",
+            ),
+            Self::PlaintextBeforeTls => f.write_str(
+                "the server sent more than its greeting before TLS began, as somebody who injects \
+                 text into the connection would",
+            ),
+            #[cfg(feature = "tls")]
+            Self::Failed(error) => write!(f, "TLS with the server failed: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for TlsError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! from {
+    ($($variant:ident($error:ty) $(=> $wrap:expr)?;)+) => {
+        $(impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                Self::$variant(error.into())
+            }
+        })+
+    };
+}
+
+from! {
+    Io(IoError);
+    Server(ServerError);
+    Protocol(ProtocolError);
+    Auth(AuthError);
+    Tls(TlsError);
+    Config(ConfigError);
+    Usage(UsageError);
+    Column(ColumnError);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_small_enough_for_the_row_path() {
+        assert!(size_of::<Error>() <= 40, "{}", size_of::<Error>());
+    }
+
+    #[test]
+    fn errors_can_cross_threads() {
+        static_assertions::assert_impl_all!(Error: Send, Sync, std::error::Error);
+    }
+}

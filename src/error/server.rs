@@ -1,0 +1,235 @@
+//! Errors that the server reports.
+
+use std::fmt;
+
+use super::Sent;
+use crate::wire::ErrPacket;
+
+/// An error in the server's own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerError {
+    code: u16,
+    sqlstate: [u8; 5],
+    message: Box<str>,
+    sent: Sent,
+    fatal: bool,
+    verified: bool,
+}
+
+/// What a server's error number means to a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ServerErrorKind {
+    /// The account, password or privilege is not good enough.
+    AccessDenied,
+    /// The account is locked.
+    AccountLocked,
+    /// The password has expired.
+    PasswordExpired,
+    /// The database does not exist.
+    UnknownDatabase,
+    /// The table or view does not exist.
+    UnknownTable,
+    /// The column does not exist.
+    UnknownColumn,
+    /// The SQL does not parse.
+    Syntax,
+    /// A unique key exists already.
+    DuplicateKey,
+    /// A foreign key is violated.
+    ForeignKey,
+    /// A value does not fit its column.
+    BadValue,
+    /// The transaction was rolled back to end a deadlock.
+    Deadlock,
+    /// A lock could not be had in time.
+    LockWaitTimeout,
+    /// The statement ran longer than allowed.
+    QueryTimeout,
+    /// The statement was killed.
+    Killed,
+    /// The server only reads.
+    ReadOnly,
+    /// A packet was larger than `max_allowed_packet`.
+    PacketTooLarge,
+    /// Too many connections.
+    TooManyConnections,
+    /// The server closed the connection: shutdown, kill or idle timeout.
+    ConnectionClosed,
+    /// A secure connection is required.
+    SecureTransportRequired,
+    /// Anything else.
+    Other,
+}
+
+impl ServerError {
+    pub(crate) fn new(packet: &ErrPacket<'_>, context: Context) -> Self {
+        Self {
+            code: packet.code,
+            sqlstate: packet.sqlstate.unwrap_or(*b"HY000"),
+            message: kept_message(packet.message, context.max_message).into(),
+            sent: context.sent,
+            fatal: context.fatal || closes_connection(packet.code),
+            verified: context.verified,
+        }
+    }
+
+    /// The server's error number.
+    #[must_use]
+    pub const fn code(&self) -> u16 {
+        self.code
+    }
+
+    /// The five characters of the SQL standard; `HY000` when the server gave none.
+    #[must_use]
+    pub fn sqlstate(&self) -> &str {
+        std::str::from_utf8(&self.sqlstate).unwrap_or("HY000")
+    }
+
+    /// The server's message, cut to `Limits::max_error_message` bytes. It may quote values of the
+    /// statement.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What the number means to a program.
+    #[must_use]
+    pub const fn kind(&self) -> ServerErrorKind {
+        use ServerErrorKind as Kind;
+        match self.code {
+            1044 | 1045 | 1142 | 1143 | 1227 | 1698 | 1130 => Kind::AccessDenied,
+            3118 | 4151 | 3955 => Kind::AccountLocked,
+            1820 | 1862 => Kind::PasswordExpired,
+            1049 => Kind::UnknownDatabase,
+            1146 | 1051 => Kind::UnknownTable,
+            1054 => Kind::UnknownColumn,
+            1064 | 1149 => Kind::Syntax,
+            1062 | 1586 | 1022 => Kind::DuplicateKey,
+            1451 | 1452 | 1216 | 1217 => Kind::ForeignKey,
+            1264 | 1366 | 1406 | 1292 | 1048 => Kind::BadValue,
+            1213 => Kind::Deadlock,
+            1205 => Kind::LockWaitTimeout,
+            3024 | 1969 => Kind::QueryTimeout,
+            1317 => Kind::Killed,
+            1290 | 1792 | 1836 => Kind::ReadOnly,
+            1153 => Kind::PacketTooLarge,
+            1040 | 1203 | 1226 => Kind::TooManyConnections,
+            1053 | 1077 | 1079 | 1080 | 1152 | 1158..=1161 | 1184 | 1927 | 3169 | 4031 => {
+                Kind::ConnectionClosed
+            }
+            3159 => Kind::SecureTransportRequired,
+            _ => Kind::Other,
+        }
+    }
+
+    /// Whether the number is one of those that clients keep for their own errors, which no server
+    /// should send. It is never taken for a local error.
+    #[must_use]
+    pub const fn has_reserved_code(&self) -> bool {
+        matches!(self.code, 2000..=2999 | 5000..=5999)
+    }
+
+    /// Whether the server closes the connection with this error.
+    #[must_use]
+    pub const fn is_fatal(&self) -> bool {
+        self.fatal
+    }
+
+    pub(crate) const fn sent(&self) -> Sent {
+        self.sent
+    }
+
+    pub(crate) const fn is_retryable(&self) -> bool {
+        matches!(self.sent, Sent::No)
+            || matches!(self.kind(), ServerErrorKind::Deadlock | ServerErrorKind::LockWaitTimeout)
+    }
+}
+
+/// What the connection knows about an error's circumstances.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context {
+    pub(crate) sent: Sent,
+    /// The connection ends with it, whatever its number.
+    pub(crate) fatal: bool,
+    /// It came over a channel that TLS was meant to protect, or TLS was not wanted.
+    pub(crate) verified: bool,
+    pub(crate) max_message: usize,
+}
+
+impl fmt::Display for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Text that came before TLS can be anybody's (H-25).
+        let who = if self.verified { "server error" } else { "unverified server error" };
+        write!(f, "{who} {} ({}): ", self.code, self.sqlstate().escape_debug())?;
+        for c in self.message.chars() {
+            // A message must not write lines of its own into a log (T-35).
+            if c.is_control() {
+                write!(f, "{}", c.escape_default())?;
+            } else {
+                fmt::Write::write_char(f, c)?;
+            }
+        }
+        if self.has_reserved_code() {
+            f.write_str(" (a number that servers do not use)")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ServerError {}
+
+/// The numbers with which the connection ends.
+const fn closes_connection(code: u16) -> bool {
+    matches!(code, 1053 | 1079 | 1080 | 1152..=1161 | 1184 | 1927 | 3169 | 4031)
+}
+
+/// The message as text, cut at a character's boundary.
+fn kept_message(message: &[u8], max: usize) -> String {
+    let mut text = String::from_utf8_lossy(message.get(..max).unwrap_or(message)).into_owned();
+    // A replacement character is longer than the byte it stands for.
+    while text.len() > max {
+        text.pop();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(code: u16, message: &[u8]) -> ServerError {
+        let context = Context { sent: Sent::Yes, fatal: false, verified: true, max_message: 64 };
+        ServerError::new(&ErrPacket { code, sqlstate: Some(*b"42000"), message }, context)
+    }
+
+    #[test]
+    fn e51_t35_messages_are_cut_and_their_control_characters_escaped() {
+        let long = error(1064, &vec![0xC3; 10 << 20]);
+        assert!(long.message().len() <= 64);
+        let lines = error(1064, b"near 'x'\nFAKE LOG LINE\x1b[31m");
+        let shown = lines.to_string();
+        assert!(!shown.contains('\n') && !shown.contains('\x1b'), "{shown}");
+        assert!(shown.starts_with("server error 1064 (42000): near 'x'\\nFAKE"), "{shown}");
+    }
+
+    #[test]
+    fn e55_reserved_numbers_are_flagged_and_stay_the_servers() {
+        for code in [2006, 2013, 5001] {
+            let error = error(code, b"Lost connection");
+            assert!(error.has_reserved_code() && !error.is_fatal());
+            assert_eq!(error.kind(), ServerErrorKind::Other);
+            assert!(!error.is_retryable());
+        }
+    }
+
+    #[test]
+    fn r19_some_numbers_end_the_connection() {
+        for code in [1053, 1153, 1927, 4031] {
+            assert!(error(code, b"").is_fatal(), "{code}");
+        }
+        for code in [1062, 1064, 1205, 1213, 1317, 3024] {
+            assert!(!error(code, b"").is_fatal(), "{code}");
+        }
+    }
+}

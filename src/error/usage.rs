@@ -1,0 +1,116 @@
+//! Mistakes of the caller.
+
+use std::fmt;
+
+use super::Sent;
+
+/// The caller asked for something that cannot be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UsageError {
+    /// A command was given before the login was over, or a login after it.
+    NotReady,
+    /// More commands are unanswered than the connection keeps track of.
+    TooManyCommands {
+        /// How many may be.
+        max: usize,
+    },
+    /// A statement, or another argument, is longer than the protocol can carry.
+    TooLong {
+        /// What is too long.
+        what: &'static str,
+        /// The most that fits, in bytes.
+        max: u64,
+    },
+    /// `fetch_one` found no row.
+    NoRow,
+    /// `fetch_one` or `fetch_optional` found more than one row.
+    ManyRows,
+    /// The statement returned no rows because it is none that does.
+    NoResultSet,
+    /// A row has another number of columns than the type that it is decoded into.
+    ColumnCount {
+        /// The row's columns.
+        row: usize,
+        /// The type's.
+        wanted: usize,
+    },
+    /// The result set has no column of this name.
+    NoSuchColumn {
+        /// The name asked for.
+        name: Box<str>,
+        /// The columns that there are.
+        columns: Box<str>,
+    },
+    /// The result set has fewer columns.
+    NoSuchIndex {
+        /// The index asked for.
+        index: usize,
+        /// How many columns there are.
+        columns: usize,
+    },
+    /// A result left unread was larger than may be skipped, so the session was closed.
+    AbandonedResult {
+        /// `Limits::max_discard`.
+        max_discard: u64,
+    },
+}
+
+impl UsageError {
+    pub(super) const fn is_fatal(&self) -> bool {
+        matches!(self, Self::AbandonedResult { .. })
+    }
+
+    pub(super) const fn was_sent(&self) -> Sent {
+        match self {
+            Self::NotReady
+            | Self::TooManyCommands { .. }
+            | Self::TooLong { .. }
+            | Self::AbandonedResult { .. } => Sent::No,
+            _ => Sent::Yes,
+        }
+    }
+}
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotReady => f.write_str("the connection is not logged in"),
+            Self::TooManyCommands { max } => {
+                write!(f, "{max} commands are unanswered: read replies before sending more")
+            }
+            Self::TooLong { what, max } => {
+                write!(f, "the {what} is longer than the {max} bytes that the protocol can carry")
+            }
+            Self::NoRow => f.write_str(
+                "the statement returned no row: use `fetch_optional` if that is no error",
+            ),
+            Self::ManyRows => f.write_str(
+                "the statement returned more than one row: add `LIMIT 1`, or use `fetch_all` or \
+                 `query`",
+            ),
+            Self::NoResultSet => {
+                f.write_str("the statement returns no rows: use `execute` for such statements")
+            }
+            Self::ColumnCount { row, wanted } => {
+                write!(f, "the row has {row} columns, the type it is decoded into has {wanted}")
+            }
+            Self::NoSuchColumn { name, columns } => write!(
+                f,
+                "no column is called `{}`; there are: {}",
+                name.escape_debug(),
+                columns.escape_debug()
+            ),
+            Self::NoSuchIndex { index, columns } => {
+                write!(f, "there is no column {index}: the row has {columns}, counted from 0")
+            }
+            Self::AbandonedResult { max_discard } => write!(
+                f,
+                "the session was closed because more than {max_discard} bytes of an unread result \
+                 were left: read results to their end, or raise `Limits::max_discard`"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for UsageError {}

@@ -1,0 +1,423 @@
+//! The receive window: bytes as they came, and the packets found in them.
+
+use super::Fault;
+use crate::error::ProtocolErrorKind as Kind;
+use crate::limits::Limits;
+use crate::wire::packet::{HEADER_SIZE, MAX_CHUNK};
+use crate::wire::{PacketHeader, reply};
+
+/// The window of a connection that has nothing to read, in bytes: small, for there can be
+/// thousands of them.
+const BASE_WINDOW: usize = 16 << 10;
+
+/// The window of a hot stream, in bytes: reads of 64 KiB and more, and still in a core's cache.
+const HOT_WINDOW: usize = 128 << 10;
+
+/// The least space that a read of a hot stream is offered, in bytes.
+const HOT_READ: usize = 64 << 10;
+
+/// How many reads in a row must have done without a larger window before it is given back, so that
+/// a stream of large rows does not grow and shrink the window for each.
+const READS_BEFORE_SHRINKING: u8 = 16;
+
+/// One initialised buffer: `[start, end)` is received and not consumed.
+///
+/// ```text
+///   0          start              end             buf.len()
+///   | consumed | header | payload |     spare     |
+/// ```
+///
+/// A packet's header stays in front of its payload while the payload arrives. The headers of
+/// continuation packets are squeezed out as they are met, so that a payload of any size is one
+/// slice (F-02).
+#[derive(Debug)]
+pub(super) struct Recv {
+    buf: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// The sequence id that is due.
+    sequence: u8,
+    /// The payload that is arriving, when its end was not here at the last look.
+    partial: Option<Partial>,
+    /// Whether the last read filled all the space that it was offered.
+    filled: bool,
+    /// Reads since the window was last as full as to need its size.
+    calm_reads: u8,
+    max_packet: usize,
+}
+
+/// A payload of which a part is here.
+#[derive(Clone, Copy, Debug)]
+struct Partial {
+    /// The payload of finished chunks that is kept in the window, in bytes.
+    kept: usize,
+    /// The chunk that is arriving; `None` when its header is due.
+    chunk: Option<Chunk>,
+    /// The length of all chunks so far, the arriving one included, in bytes.
+    total: usize,
+    /// Whether the payload is dropped as it arrives.
+    skipped: bool,
+    /// Whether it starts as a terminator does.
+    like_terminator: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Chunk {
+    /// Bytes of it that are still due, for skipped payloads; its length otherwise.
+    length: usize,
+    /// Whether the payload goes on behind it.
+    continued: bool,
+}
+
+/// Where a payload stands in the window. Valid until the next packet is looked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) start: usize,
+    pub(super) len: usize,
+}
+
+/// What a packet of a result that is being skipped turned out to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Skipped {
+    /// A row, which is gone.
+    Row,
+    /// Something to look at: the terminator, an error, or nonsense.
+    Packet(Span),
+}
+
+impl Recv {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            buf: vec![0; BASE_WINDOW],
+            start: 0,
+            end: 0,
+            sequence: 0,
+            partial: None,
+            filled: false,
+            calm_reads: 0,
+            max_packet: limits.max_packet,
+        }
+    }
+
+    /// Space to read into. Not empty after [`make_room`](Self::make_room).
+    pub(super) fn spare(&mut self) -> &mut [u8] {
+        self.buf.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// Takes the first `n` bytes of the spare space as received.
+    pub(super) fn received(&mut self, n: usize) {
+        let spare = self.buf.len() - self.end;
+        self.filled = n >= spare;
+        self.end += n.min(spare);
+    }
+
+    /// The bytes received and not consumed.
+    pub(super) fn pending(&self) -> &[u8] {
+        self.buf.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// The bytes of a span.
+    #[inline]
+    pub(super) fn bytes(&self, span: Span) -> &[u8] {
+        self.buf.get(span.start..span.start + span.len).unwrap_or_default()
+    }
+
+    /// Whether a part of a packet is here and its end is not.
+    pub(super) fn in_packet(&self) -> bool {
+        self.partial.is_some() || self.start < self.end
+    }
+
+    /// The sequence id that is due, which is also the next one to send within an exchange (F-05).
+    pub(super) fn sequence(&self) -> u8 {
+        self.sequence
+    }
+
+    pub(super) fn set_sequence(&mut self, sequence: u8) {
+        self.sequence = sequence;
+    }
+
+    /// The next payload, if all of it is here.
+    #[inline]
+    pub(super) fn packet(&mut self) -> Result<Option<Span>, Fault> {
+        if self.partial.is_none()
+            && let Some((header, rest)) = self.pending().split_first_chunk::<HEADER_SIZE>()
+        {
+            let header = PacketHeader::decode(*header);
+            let len = length_of(header);
+            if len <= rest.len()
+                && len <= self.max_packet
+                && header.sequence == self.sequence
+                && !header.is_continued()
+            {
+                let span = Span { start: self.start + HEADER_SIZE, len };
+                self.start = span.start + len;
+                self.sequence = self.sequence.wrapping_add(1);
+                return Ok(Some(span));
+            }
+        }
+        self.arriving_packet()
+    }
+
+    /// The packets behind the current row that are complete rows too: where they stand, and how
+    /// many they are. They are consumed.
+    ///
+    /// Whatever is not plainly a row ends the batch and is left for [`packet`](Self::packet).
+    pub(super) fn more_rows(&mut self) -> (Span, usize) {
+        let from = self.start;
+        let mut rows = 0;
+        while let Some((header, rest)) = self.pending().split_first_chunk::<HEADER_SIZE>() {
+            let header = PacketHeader::decode(*header);
+            let len = length_of(header);
+            let Some(&first) = rest.first() else { break };
+            if len > rest.len()
+                || len == 0
+                || len > self.max_packet
+                || header.sequence != self.sequence
+                || header.is_continued()
+                || first == reply::ERR
+                || first == reply::EOF
+            {
+                break;
+            }
+            self.start += HEADER_SIZE + len;
+            self.sequence = self.sequence.wrapping_add(1);
+            rows += 1;
+        }
+        (Span { start: from, len: self.start - from }, rows)
+    }
+
+    /// The general case of [`packet`](Self::packet): a payload that is not here as a whole, of
+    /// several chunks, or with something wrong.
+    #[cold]
+    #[inline(never)]
+    fn arriving_packet(&mut self) -> Result<Option<Span>, Fault> {
+        loop {
+            let partial = match self.partial {
+                None => {
+                    let Some(header) = self.header_at(self.start) else { return Ok(None) };
+                    if !self.check_sequence(header)? {
+                        return Ok(None);
+                    }
+                    let total = self.check_length(0, header)?;
+                    Partial::new(header, total)
+                }
+                Some(partial) => partial,
+            };
+            self.partial = Some(partial);
+            let body = self.start + HEADER_SIZE;
+            let Some(chunk) = partial.chunk else {
+                let Some(header) = self.header_at(body + partial.kept) else { return Ok(None) };
+                if !self.check_sequence(header)? {
+                    return Ok(None);
+                }
+                let total = self.check_length(partial.total, header)?;
+                self.squeeze(body + partial.kept);
+                self.partial = Some(Partial { chunk: Some(Chunk::new(header)), total, ..partial });
+                continue;
+            };
+            if self.end - body < partial.kept + chunk.length {
+                return Ok(None);
+            }
+            let kept = partial.kept + chunk.length;
+            if chunk.continued {
+                self.partial = Some(Partial { kept, chunk: None, ..partial });
+                continue;
+            }
+            self.partial = None;
+            self.start = body + kept;
+            return Ok(Some(Span { start: body, len: kept }));
+        }
+    }
+
+    /// The next packet of a result that is being skipped. Rows are dropped as they arrive, so that
+    /// none has to fit into the window; everything else is returned.
+    pub(super) fn skip_packet(&mut self) -> Result<Option<Skipped>, Fault> {
+        loop {
+            let Some(mut partial) = self.partial else {
+                let Some(header) = self.header_at(self.start) else { return Ok(None) };
+                let first = self.buf.get(self.start + HEADER_SIZE).copied();
+                let first = first.filter(|_| self.start + HEADER_SIZE < self.end);
+                let row = match first {
+                    _ if header.length == 0 => false,
+                    None => return Ok(None),
+                    // A terminator is never cut into chunks (F-10).
+                    Some(reply::EOF) => header.is_continued(),
+                    Some(first) => first != reply::ERR,
+                };
+                if !row {
+                    return Ok(self.packet()?.map(Skipped::Packet));
+                }
+                self.check_sequence(header)?;
+                let total = self.check_length(0, header)?;
+                self.start += HEADER_SIZE;
+                let like_terminator = first == Some(reply::EOF);
+                let new = Partial::new(header, total);
+                self.partial = Some(Partial { skipped: true, like_terminator, ..new });
+                continue;
+            };
+            if !partial.skipped {
+                // It began to arrive before the skipping: it is the next packet whole, or a row
+                // whose part that is here can go at once.
+                let body = self.start + HEADER_SIZE;
+                let Some(&first) = self.buf.get(body).filter(|_| body < self.end) else {
+                    return Ok(self.arriving_packet()?.map(Skipped::Packet));
+                };
+                let continued = partial.total >= MAX_CHUNK;
+                if first == reply::ERR || (first == reply::EOF && !continued) {
+                    return Ok(self.arriving_packet()?.map(Skipped::Packet));
+                }
+                self.start = body + partial.kept;
+                let like_terminator = first == reply::EOF;
+                partial = Partial { kept: 0, skipped: true, like_terminator, ..partial };
+            }
+            let Some(chunk) = partial.chunk else {
+                self.partial = Some(partial);
+                let Some(header) = self.header_at(self.start) else { return Ok(None) };
+                if !self.check_sequence(header)? {
+                    return Ok(None);
+                }
+                let total = self.check_length(partial.total, header)?;
+                self.start += HEADER_SIZE;
+                self.partial = Some(Partial { chunk: Some(Chunk::new(header)), total, ..partial });
+                continue;
+            };
+            let here = chunk.length.min(self.end - self.start);
+            self.start += here;
+            if here < chunk.length {
+                let chunk = Some(Chunk { length: chunk.length - here, ..chunk });
+                self.partial = Some(Partial { chunk, ..partial });
+                return Ok(None);
+            }
+            if chunk.continued {
+                self.partial = Some(Partial { chunk: None, ..partial });
+                continue;
+            }
+            self.partial = None;
+            if partial.like_terminator && partial.total <= MAX_CHUNK {
+                return Err(Kind::Unexpected { due: "a row", header: reply::EOF }.into());
+            }
+            return Ok(Some(Skipped::Row));
+        }
+    }
+
+    /// Prepares for a read: afterwards there is spare space, and old spans are void.
+    pub(super) fn make_room(&mut self) {
+        let pending = self.end - self.start;
+        let hot = self.filled || self.buf.len() > BASE_WINDOW;
+        let wanted = if hot { HOT_READ } else { BASE_WINDOW / 4 };
+        if self.buf.len() > HOT_WINDOW {
+            self.calm_reads = if pending < HOT_READ { self.calm_reads + 1 } else { 0 };
+            if self.calm_reads == READS_BEFORE_SHRINKING {
+                self.resize(HOT_WINDOW);
+            }
+        }
+        if pending == 0 {
+            self.start = 0;
+            self.end = 0;
+        }
+        if self.buf.len() - self.end >= wanted {
+            return;
+        }
+        self.buf.copy_within(self.start..self.end, 0);
+        self.start = 0;
+        self.end = pending;
+        if self.buf.len() - self.end < wanted {
+            // Doubling keeps the window below twice what was really received, apart from the first
+            // step to a hot stream's.
+            self.resize(self.buf.len().saturating_mul(2).max(HOT_WINDOW));
+        }
+    }
+
+    /// Gives a large window back when nothing is under way.
+    pub(super) fn rest(&mut self) {
+        if !self.in_packet() && self.buf.len() > BASE_WINDOW {
+            self.resize(BASE_WINDOW);
+        }
+    }
+
+    /// Moves what is pending into a window of another size.
+    fn resize(&mut self, size: usize) {
+        let pending = self.end - self.start;
+        let mut buf = vec![0; size];
+        if let Some(space) = buf.get_mut(..pending) {
+            space.copy_from_slice(self.pending());
+        }
+        self.buf = buf;
+        self.start = 0;
+        self.end = pending;
+        self.calm_reads = 0;
+        self.filled = false;
+    }
+
+    fn header_at(&self, at: usize) -> Option<PacketHeader> {
+        let bytes = self.buf.get(at..self.end)?.first_chunk::<HEADER_SIZE>()?;
+        Some(PacketHeader::decode(*bytes))
+    }
+
+    /// Counts the header's sequence id. `false` if it is wrong and too little of the packet is here
+    /// to tell whether it is an error report, the one packet whose id may be wrong (F-06).
+    fn check_sequence(&mut self, header: PacketHeader) -> Result<bool, Fault> {
+        if header.sequence == self.sequence {
+            self.sequence = self.sequence.wrapping_add(1);
+            return Ok(true);
+        }
+        let out_of_order =
+            Kind::OutOfOrder { expected: self.sequence, found: header.sequence };
+        if self.partial.is_some() || header.length == 0 {
+            return Err(out_of_order.into());
+        }
+        let payload = self.buf.get(self.start + HEADER_SIZE..self.end).unwrap_or_default();
+        match payload.first() {
+            None => Ok(false),
+            Some(&reply::ERR) => {
+                let Some(payload) = payload.get(..length_of(header)) else {
+                    // An error report is short: a longer one with a wrong id is not waited for.
+                    return if length_of(header) < BASE_WINDOW / 2 {
+                        Ok(false)
+                    } else {
+                        Err(out_of_order.into())
+                    };
+                };
+                Err(Fault::MisplacedError(payload.to_vec()))
+            }
+            Some(_) => Err(out_of_order.into()),
+        }
+    }
+
+    /// Adds the header's length to `total`, unless that exceeds the limit. Checked before the
+    /// chunk is waited for (T-32).
+    fn check_length(&self, total: usize, header: PacketHeader) -> Result<usize, Fault> {
+        let total = total.saturating_add(length_of(header));
+        if total > self.max_packet {
+            let value = u64::try_from(self.max_packet).unwrap_or(u64::MAX);
+            return Err(Kind::Limit { limit: "max_packet", value }.into());
+        }
+        Ok(total)
+    }
+
+    /// Removes the continuation header at `at`.
+    fn squeeze(&mut self, at: usize) {
+        self.buf.copy_within(at + HEADER_SIZE..self.end, at);
+        self.end -= HEADER_SIZE;
+    }
+}
+
+impl Partial {
+    /// A payload of which the first header was read.
+    fn new(header: PacketHeader, total: usize) -> Self {
+        let chunk = Some(Chunk::new(header));
+        Self { kept: 0, chunk, total, skipped: false, like_terminator: false }
+    }
+}
+
+impl Chunk {
+    fn new(header: PacketHeader) -> Self {
+        Self { length: length_of(header), continued: header.is_continued() }
+    }
+}
+
+#[inline]
+fn length_of(header: PacketHeader) -> usize {
+    // 24 bits fit into every usize that this crate runs on.
+    usize::try_from(header.length).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,61 @@
+//! Bytes that are to go out, in order.
+
+use zeroize::Zeroize;
+
+/// The capacity that an empty buffer keeps, in bytes: enough for ordinary statements.
+const KEPT_CAPACITY: usize = 16 << 10;
+
+/// One buffer and a cursor.
+#[derive(Debug, Default)]
+pub(super) struct SendBuf {
+    buf: Vec<u8>,
+    sent: usize,
+    /// Whether the buffer holds a secret, to be wiped once it was sent.
+    secret: bool,
+}
+
+impl SendBuf {
+    /// The bytes not sent yet.
+    pub(super) fn pending(&self) -> &[u8] {
+        self.buf.get(self.sent..).unwrap_or_default()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.sent >= self.buf.len()
+    }
+
+    /// Where packets are appended.
+    pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.buf
+    }
+
+    /// What is appended now is wiped once it was sent (T-81).
+    pub(super) fn mark_secret(&mut self) {
+        self.secret = true;
+    }
+
+    /// Takes the first `n` pending bytes as sent.
+    pub(super) fn sent(&mut self, n: usize) {
+        self.sent += n;
+        if self.is_empty() {
+            self.clear();
+        }
+    }
+
+    /// Drops everything.
+    pub(super) fn clear(&mut self) {
+        if self.secret {
+            self.buf.zeroize();
+            self.secret = false;
+        }
+        self.buf.clear();
+        self.buf.shrink_to(KEPT_CAPACITY);
+        self.sent = 0;
+    }
+}
+
+impl Drop for SendBuf {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}

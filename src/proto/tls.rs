@@ -1,0 +1,160 @@
+//! TLS as a filter of bytes between the transport and the packets.
+//!
+//! `std::io`'s `Read` and `Write` appear here alone, as the traits through which rustls takes
+//! slices: no I/O happens.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use rustls::ClientConnection;
+use rustls::pki_types::ServerName;
+
+use super::recv::Recv;
+use super::send::SendBuf;
+use crate::error::TlsError;
+
+/// The space for records, in bytes: several of the largest ones (16 KiB and a little).
+const WINDOW: usize = 64 << 10;
+
+/// How to speak TLS with the server, and what that proves.
+#[derive(Clone)]
+pub struct TlsClient {
+    /// rustls's configuration: roots, client certificate, versions, provider.
+    pub config: Arc<rustls::ClientConfig>,
+    /// The name that the certificate must be for, and that is sent as SNI unless it is an address.
+    pub server_name: ServerName<'static>,
+    /// Whether the configuration verifies the server's certificate.
+    pub verifies: bool,
+}
+
+impl std::fmt::Debug for TlsClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsClient")
+            .field("server_name", &self.server_name)
+            .field("verifies", &self.verifies)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A TLS session in progress.
+#[derive(Debug)]
+pub(super) struct Tls {
+    session: ClientConnection,
+    /// Records as they came; `[start, end)` is not decrypted yet.
+    incoming: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Records to send.
+    pub(super) outgoing: SendBuf,
+    /// Whether the server said that nothing follows.
+    closed: bool,
+}
+
+impl Tls {
+    /// Starts the handshake: its first records are in `outgoing`.
+    pub(super) fn start(client: &TlsClient) -> Result<Self, TlsError> {
+        let mut session =
+            ClientConnection::new(client.config.clone(), client.server_name.clone())
+                .map_err(TlsError::Failed)?;
+        // The limits of what is sent are this crate's own.
+        session.set_buffer_limit(None);
+        let mut tls = Self {
+            session,
+            incoming: vec![0; WINDOW],
+            start: 0,
+            end: 0,
+            outgoing: SendBuf::default(),
+            closed: false,
+        };
+        tls.take_records();
+        Ok(tls)
+    }
+
+    pub(super) fn is_handshaking(&self) -> bool {
+        self.session.is_handshaking()
+    }
+
+    /// Whether the server ended the TLS session in order.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    pub(super) fn spare(&mut self) -> &mut [u8] {
+        self.incoming.get_mut(self.end..).unwrap_or_default()
+    }
+
+    pub(super) fn received(&mut self, n: usize) {
+        self.end = (self.end + n).min(self.incoming.len());
+    }
+
+    /// Decrypts what is here into the window, as far as that has space; says whether any byte
+    /// came of it.
+    pub(super) fn decrypt(&mut self, recv: &mut Recv) -> Result<bool, TlsError> {
+        let mut progress = false;
+        loop {
+            let spare = recv.spare();
+            if spare.is_empty() {
+                return Ok(progress);
+            }
+            match self.session.reader().read(spare) {
+                Ok(0) => {
+                    self.closed = true;
+                    return Ok(progress);
+                }
+                Ok(n) => {
+                    recv.received(n);
+                    progress = true;
+                    continue;
+                }
+                // No plaintext is waiting; a missing close_notify shows as the transport's end.
+                Err(_) => {}
+            }
+            if self.start == self.end {
+                self.start = 0;
+                self.end = 0;
+                return Ok(progress);
+            }
+            let mut records = self.incoming.get(self.start..self.end).unwrap_or_default();
+            // Reading from a slice does not fail; rustls refuses only when plaintext waits, which
+            // was just taken.
+            let taken = self.session.read_tls(&mut records).unwrap_or(0);
+            self.start += taken;
+            let state = self.session.process_new_packets().map_err(TlsError::Failed)?;
+            if state.tls_bytes_to_write() > 0 {
+                self.take_records();
+            }
+            if taken == 0 && state.plaintext_bytes_to_read() == 0 {
+                return Ok(progress);
+            }
+        }
+    }
+
+    /// Makes space for records behind those that are not decrypted.
+    pub(super) fn make_room(&mut self) {
+        self.incoming.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+    }
+
+    /// Encrypts everything in `plain` into `outgoing`.
+    pub(super) fn encrypt(&mut self, plain: &mut SendBuf) -> Result<(), TlsError> {
+        let pending = plain.pending().len();
+        // Without a buffer limit rustls takes all of it.
+        if self.session.writer().write_all(plain.pending()).is_err() {
+            let error = rustls::Error::General("cannot encrypt".into());
+            return Err(TlsError::Failed(error));
+        }
+        plain.sent(pending);
+        self.take_records();
+        Ok(())
+    }
+
+    fn take_records(&mut self) {
+        while self.session.wants_write() {
+            // Writing to a vector does not fail.
+            if self.session.write_tls(self.outgoing.buffer()).is_err() {
+                return;
+            }
+        }
+    }
+}

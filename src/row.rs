@@ -1,0 +1,391 @@
+//! Rows: lent from the read buffer, or owned.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::columns::{ColumnInfo, Columns, type_name};
+use crate::error::{ColumnError, Error, ProtocolError, Result, Sent, UsageError, ValueError};
+use crate::value::{FromValue, RawValue};
+use crate::wire::DecodeError;
+use crate::wire::text_row::TextCells;
+
+/// A row of a result set, lent from the read buffer.
+///
+/// It is two pointers: nothing was copied, and nothing was decoded yet. Values borrow `'r`, the
+/// buffer, not this handle; to keep a row longer, [`to_owned`](Self::to_owned) it.
+#[derive(Clone, Copy)]
+pub struct Row<'r> {
+    payload: &'r [u8],
+    columns: &'r Arc<Columns>,
+}
+
+impl<'r> Row<'r> {
+    pub(crate) const fn new(payload: &'r [u8], columns: &'r Arc<Columns>) -> Self {
+        Self { payload, columns }
+    }
+
+    /// The row's columns.
+    #[must_use]
+    pub fn columns(&self) -> &'r Columns {
+        self.columns
+    }
+
+    /// Reads the whole row as a tuple, or as a single value if it has one column.
+    ///
+    /// This walks the row once: the fastest way. Fails if the number of columns differs, or a value
+    /// does not fit its type; the session is not affected.
+    #[inline]
+    pub fn decode<T: FromRow<'r>>(&self) -> Result<T> {
+        T::from_row(*self)
+    }
+
+    /// Reads one value, by the column's place (from 0) or its name.
+    ///
+    /// Cost: walks the row up to the column; a name costs a look at each column's name as well.
+    pub fn get<T: FromValue<'r>>(&self, column: impl ColumnIndex) -> Result<T> {
+        let index = column.position(self.columns)?;
+        let mut cells = self.cells();
+        for _ in 0..index {
+            cells.skip()?;
+        }
+        cells.read()
+    }
+
+    /// One value's bytes as they came, `None` for NULL: the text that the server shows.
+    pub fn raw(&self, column: impl ColumnIndex) -> Result<Option<&'r [u8]>> {
+        let index = column.position(self.columns)?;
+        let mut cells = self.cells();
+        for _ in 0..index {
+            cells.skip()?;
+        }
+        Ok(cells.next_value()?.1)
+    }
+
+    /// The values in their order, each as it came; `None` is NULL. Ends after an error.
+    pub fn iter(&self) -> impl Iterator<Item = Result<Option<RawValue<'r>>>> + use<'r> {
+        let mut cells = Some(self.cells());
+        std::iter::from_fn(move || {
+            let walk = cells.as_mut()?;
+            if walk.infos.is_empty() {
+                return cells.take()?.finish().err().map(Err);
+            }
+            let value = walk.next_value();
+            if value.is_err() {
+                cells = None;
+            }
+            Some(value.map(|(info, bytes)| bytes.map(|bytes| RawValue::new(bytes, info))))
+        })
+    }
+
+    /// Copies the row out of the buffer. Cost: one allocation for its bytes; the columns are
+    /// shared.
+    #[must_use]
+    pub fn to_owned(&self) -> OwnedRow {
+        OwnedRow { payload: Bytes::copy_from_slice(self.payload), columns: self.columns.clone() }
+    }
+
+    /// The row's payload as it came.
+    #[must_use]
+    pub const fn payload(&self) -> &'r [u8] {
+        self.payload
+    }
+
+    #[inline]
+    fn cells(&self) -> Cells<'r> {
+        Cells {
+            cells: TextCells::new(self.payload),
+            infos: self.columns.infos(),
+            columns: self.columns,
+        }
+    }
+}
+
+impl fmt::Debug for Row<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Row")
+            .field("columns", &self.columns.len())
+            .field("bytes", &self.payload.len())
+            .finish()
+    }
+}
+
+/// Walks a row's values together with its columns.
+#[derive(Clone, Copy)]
+struct Cells<'r> {
+    cells: TextCells<'r>,
+    /// The columns not walked yet.
+    infos: &'r [ColumnInfo],
+    columns: &'r Columns,
+}
+
+impl<'r> Cells<'r> {
+    #[inline]
+    fn next_value(&mut self) -> Result<(&'r ColumnInfo, Option<&'r [u8]>)> {
+        let Some((info, infos)) = self.infos.split_first() else {
+            let columns = self.columns.len();
+            return Err(UsageError::NoSuchIndex { index: columns, columns }.into());
+        };
+        let cell = self.cells.next_cell().map_err(malformed)?;
+        self.infos = infos;
+        Ok((info, cell))
+    }
+
+    #[inline]
+    fn skip(&mut self) -> Result<()> {
+        self.next_value().map(drop)
+    }
+
+    #[inline]
+    fn read<T: FromValue<'r>>(&mut self) -> Result<T> {
+        let (info, cell) = self.next_value()?;
+        let value = match cell {
+            Some(bytes) => T::from_value(RawValue::new(bytes, info)),
+            None => T::from_null(),
+        };
+        value.map_err(|reason| self.column_error::<T>(reason))
+    }
+
+    /// Fails unless the row ends here (E-76).
+    #[inline]
+    fn finish(self) -> Result<()> {
+        self.cells.finish().map_err(malformed)
+    }
+
+    /// An error about the value walked last.
+    #[cold]
+    fn column_error<T>(&self, reason: ValueError) -> Error {
+        let index = self.columns.len() - self.infos.len() - 1;
+        let info = &self.columns.infos()[index];
+        let name = self.columns.get(index).map(|column| column.name()).unwrap_or_default();
+        let rust_type = std::any::type_name::<T>();
+        ColumnError {
+            index,
+            name: name.into(),
+            column_type: info.column_type,
+            type_name: type_name(info),
+            // The paths of the standard library say nothing that the names do not.
+            rust_type: match rust_type {
+                "alloc::string::String" => "String",
+                "alloc::vec::Vec<u8>" => "Vec<u8>",
+                other => other,
+            },
+            reason,
+        }
+        .into()
+    }
+}
+
+#[cold]
+fn malformed(error: DecodeError) -> Error {
+    ProtocolError::new(error.into(), Sent::Yes).into()
+}
+
+/// A type that a whole row can be read as: tuples, and single values for rows of one column.
+pub trait FromRow<'r>: Sized {
+    /// Reads the row.
+    fn from_row(row: Row<'r>) -> Result<Self>;
+}
+
+impl<'r, T: FromValue<'r>> FromRow<'r> for T {
+    #[inline]
+    fn from_row(row: Row<'r>) -> Result<Self> {
+        check_columns(&row, 1)?;
+        let mut cells = row.cells();
+        let value = cells.read()?;
+        cells.finish()?;
+        Ok(value)
+    }
+}
+
+impl<'r> FromRow<'r> for OwnedRow {
+    fn from_row(row: Row<'r>) -> Result<Self> {
+        Ok(row.to_owned())
+    }
+}
+
+macro_rules! tuples {
+    ($($count:literal: $($name:ident)+;)+) => {
+        $(impl<'r, $($name: FromValue<'r>),+> FromRow<'r> for ($($name,)+) {
+            #[inline]
+            fn from_row(row: Row<'r>) -> Result<Self> {
+                check_columns(&row, $count)?;
+                let mut cells = row.cells();
+                let tuple = ($(cells.read::<$name>()?,)+);
+                cells.finish()?;
+                Ok(tuple)
+            }
+        })+
+    };
+}
+
+tuples! {
+    1: A;
+    2: A B;
+    3: A B C;
+    4: A B C D;
+    5: A B C D E;
+    6: A B C D E F;
+    7: A B C D E F G;
+    8: A B C D E F G H;
+    9: A B C D E F G H I;
+    10: A B C D E F G H I J;
+    11: A B C D E F G H I J K;
+    12: A B C D E F G H I J K L;
+    13: A B C D E F G H I J K L M;
+    14: A B C D E F G H I J K L M N;
+    15: A B C D E F G H I J K L M N O;
+    16: A B C D E F G H I J K L M N O P;
+}
+
+#[inline]
+fn check_columns(row: &Row<'_>, wanted: usize) -> Result<()> {
+    if row.columns.len() == wanted {
+        return Ok(());
+    }
+    Err(UsageError::ColumnCount { row: row.columns.len(), wanted }.into())
+}
+
+/// A way to name a column: its place from 0, or its name.
+pub trait ColumnIndex: sealed::Sealed {
+    /// The column's place.
+    #[doc(hidden)]
+    fn position(&self, columns: &Columns) -> Result<usize>;
+}
+
+impl ColumnIndex for usize {
+    fn position(&self, columns: &Columns) -> Result<usize> {
+        if *self < columns.len() {
+            return Ok(*self);
+        }
+        Err(UsageError::NoSuchIndex { index: *self, columns: columns.len() }.into())
+    }
+}
+
+impl ColumnIndex for &str {
+    fn position(&self, columns: &Columns) -> Result<usize> {
+        columns.position(self).ok_or_else(|| {
+            let columns = columns.names();
+            UsageError::NoSuchColumn { name: (*self).into(), columns: columns.into() }.into()
+        })
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for usize {}
+    impl Sealed for &str {}
+}
+
+/// A row of its own: it outlives the result set and the session. Cheap to clone.
+#[derive(Clone)]
+pub struct OwnedRow {
+    payload: Bytes,
+    columns: Arc<Columns>,
+}
+
+impl OwnedRow {
+    /// The row as one that is lent, with all its methods.
+    #[must_use]
+    pub fn as_row(&self) -> Row<'_> {
+        Row::new(&self.payload, &self.columns)
+    }
+
+    /// See [`Row::decode`].
+    pub fn decode<'r, T: FromRow<'r>>(&'r self) -> Result<T> {
+        self.as_row().decode()
+    }
+
+    /// See [`Row::get`].
+    pub fn get<'r, T: FromValue<'r>>(&'r self, column: impl ColumnIndex) -> Result<T> {
+        self.as_row().get(column)
+    }
+
+    /// The row's columns.
+    #[must_use]
+    pub fn columns(&self) -> &Columns {
+        &self.columns
+    }
+}
+
+impl fmt::Debug for OwnedRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_row().fmt(f)
+    }
+}
+
+/// Rows that are complete in the read buffer, lent together.
+///
+/// A plain iterator: its rows can be held together, sorted, or handed to threads. Rows that are not
+/// looked at are gone with the batch.
+#[derive(Clone, Copy)]
+pub struct Batch<'b> {
+    /// The first row, which may have been joined from several packets.
+    first: Option<&'b [u8]>,
+    /// Whole packets, each with its header and each one row.
+    packets: &'b [u8],
+    rows: usize,
+    columns: &'b Arc<Columns>,
+}
+
+impl<'b> Batch<'b> {
+    pub(crate) const fn new(
+        first: &'b [u8],
+        packets: &'b [u8],
+        rows: usize,
+        columns: &'b Arc<Columns>,
+    ) -> Self {
+        Self { first: Some(first), packets, rows, columns }
+    }
+
+    /// The rows' columns.
+    #[must_use]
+    pub fn columns(&self) -> &'b Columns {
+        self.columns
+    }
+
+    /// How many rows are left.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether no row is left; a fresh batch has at least one.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+}
+
+impl<'b> Iterator for Batch<'b> {
+    type Item = Result<Row<'b>>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Result<Row<'b>>> {
+        let payload = match self.first.take() {
+            Some(first) => first,
+            None => {
+                let (&[a, b, c, _], rest) = self.packets.split_first_chunk::<4>()?;
+                let length = usize::try_from(u32::from_le_bytes([a, b, c, 0])).ok()?;
+                let (payload, rest) = rest.split_at_checked(length)?;
+                self.packets = rest;
+                payload
+            }
+        };
+        self.rows = self.rows.saturating_sub(1);
+        Some(Ok(Row::new(payload, self.columns)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.rows, Some(self.rows))
+    }
+}
+
+impl ExactSizeIterator for Batch<'_> {}
+
+impl fmt::Debug for Batch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch").field("rows", &self.rows).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,66 @@
+//! What the values of a column can be read as, decided once per result set.
+
+use crate::wire::code::BINARY_COLLATION;
+use crate::wire::{ColumnDefinition, ColumnFlags, ColumnType};
+
+/// The class of a column's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Signed and unsigned integers, and YEAR.
+    Integer,
+    Float,
+    Double,
+    Decimal,
+    /// Text in the session's character set.
+    Text,
+    /// Bytes; text if they happen to be UTF-8.
+    Bytes,
+    /// Big-endian bits.
+    Bit,
+    /// DATE, TIME, DATETIME, TIMESTAMP.
+    Temporal,
+    /// GEOMETRY and VECTOR: bytes that are never text.
+    Packed,
+    /// A type that this version does not know.
+    Unknown,
+}
+
+impl Kind {
+    pub(crate) fn of(definition: &ColumnDefinition<'_>) -> Self {
+        let string = |binary| if binary { Self::Bytes } else { Self::Text };
+        match definition.column_type {
+            ColumnType::TINY
+            | ColumnType::SHORT
+            | ColumnType::LONG
+            | ColumnType::INT24
+            | ColumnType::LONGLONG
+            | ColumnType::YEAR => Self::Integer,
+            ColumnType::FLOAT => Self::Float,
+            ColumnType::DOUBLE => Self::Double,
+            ColumnType::DECIMAL | ColumnType::NEWDECIMAL => Self::Decimal,
+            ColumnType::BIT => Self::Bit,
+            ColumnType::TIMESTAMP
+            | ColumnType::DATE
+            | ColumnType::TIME
+            | ColumnType::DATETIME
+            | ColumnType::NEWDATE => Self::Temporal,
+            // JSON says that it is bytes, and is text (E-73); a NULL column has no values.
+            ColumnType::JSON | ColumnType::ENUM | ColumnType::SET | ColumnType::NULL => Self::Text,
+            ColumnType::STRING
+                if definition.flags.contains(ColumnFlags::ENUM)
+                    || definition.flags.contains(ColumnFlags::SET) =>
+            {
+                Self::Text
+            }
+            ColumnType::VARCHAR
+            | ColumnType::VAR_STRING
+            | ColumnType::STRING
+            | ColumnType::TINY_BLOB
+            | ColumnType::MEDIUM_BLOB
+            | ColumnType::LONG_BLOB
+            | ColumnType::BLOB => string(definition.collation == BINARY_COLLATION),
+            ColumnType::GEOMETRY | ColumnType::VECTOR => Self::Packed,
+            _ => Self::Unknown,
+        }
+    }
+}
