@@ -1,1 +1,5 @@
-//! placeholder
+//! A MySQL and MariaDB client (temporary module list).
+
+mod secret;
+
+pub use secret::Secret;
