@@ -3,7 +3,7 @@
 mod column;
 mod io;
 mod protocol;
-mod server;
+pub(crate) mod server;
 mod usage;
 
 use std::fmt;
@@ -67,7 +67,9 @@ impl Error {
             Self::Server(error) => error.is_fatal(),
             Self::Usage(error) => error.is_fatal(),
             Self::Column(_) => false,
-            Self::Io(_) | Self::Protocol(_) | Self::Auth(_) | Self::Tls(_) | Self::Config(_) => true,
+            Self::Io(_) | Self::Protocol(_) | Self::Auth(_) | Self::Tls(_) | Self::Config(_) => {
+                true
+            }
         }
     }
 

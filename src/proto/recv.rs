@@ -1,8 +1,8 @@
 //! The receive window: bytes as they came, and the packets found in them.
 
 use super::Fault;
+use crate::config::Limits;
 use crate::error::ProtocolErrorKind as Kind;
-use crate::limits::Limits;
 use crate::wire::packet::{HEADER_SIZE, MAX_CHUNK};
 use crate::wire::{PacketHeader, reply};
 
@@ -361,8 +361,7 @@ impl Recv {
             self.sequence = self.sequence.wrapping_add(1);
             return Ok(true);
         }
-        let out_of_order =
-            Kind::OutOfOrder { expected: self.sequence, found: header.sequence };
+        let out_of_order = Kind::OutOfOrder { expected: self.sequence, found: header.sequence };
         if self.partial.is_some() || header.length == 0 {
             return Err(out_of_order.into());
         }

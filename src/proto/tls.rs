@@ -53,9 +53,8 @@ pub(super) struct Tls {
 impl Tls {
     /// Starts the handshake: its first records are in `outgoing`.
     pub(super) fn start(client: &TlsClient) -> Result<Self, TlsError> {
-        let mut session =
-            ClientConnection::new(client.config.clone(), client.server_name.clone())
-                .map_err(TlsError::Failed)?;
+        let mut session = ClientConnection::new(client.config.clone(), client.server_name.clone())
+            .map_err(TlsError::Failed)?;
         // The limits of what is sent are this crate's own.
         session.set_buffer_limit(None);
         let mut tls = Self {

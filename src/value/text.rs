@@ -19,7 +19,9 @@ impl<'r> FromValue<'r> for String {
     fn from_value(value: RawValue<'r>) -> Result<Self, ValueError> {
         match value.kind() {
             Kind::Integer | Kind::Float | Kind::Double | Kind::Temporal => {
-                std::str::from_utf8(value.bytes()).map(Self::from).map_err(|_| ValueError::Malformed)
+                std::str::from_utf8(value.bytes())
+                    .map(Self::from)
+                    .map_err(|_| ValueError::Malformed)
             }
             _ => <&str>::from_value(value).map(Self::from),
         }
@@ -31,12 +33,9 @@ impl<'r> FromValue<'r> for &'r [u8] {
     fn from_value(value: RawValue<'r>) -> Result<Self, ValueError> {
         match value.kind() {
             Kind::Integer | Kind::Float | Kind::Double | Kind::Temporal => Err(ValueError::Type),
-            Kind::Text
-            | Kind::Bytes
-            | Kind::Bit
-            | Kind::Packed
-            | Kind::Decimal
-            | Kind::Unknown => Ok(value.bytes()),
+            Kind::Text | Kind::Bytes | Kind::Bit | Kind::Packed | Kind::Decimal | Kind::Unknown => {
+                Ok(value.bytes())
+            }
         }
     }
 }

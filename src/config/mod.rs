@@ -1,0 +1,366 @@
+//! What a connection is made with: endpoint, account, TLS, options, limits.
+//!
+//! A [`Config`] holds what the caller said and nothing else: no environment variable and no option
+//! file is read (T-85).
+
+mod error;
+mod limits;
+mod ssl;
+mod url;
+mod validate;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+pub use error::ConfigError;
+pub use limits::Limits;
+pub use ssl::SslMode;
+pub(crate) use ssl::{ClientIdentity, PemSource};
+
+use crate::auth;
+use crate::secret::Secret;
+
+/// The port that servers listen on unless told otherwise.
+pub const DEFAULT_PORT: u16 = 3306;
+
+/// Most bytes in a user name, a database name or a collation name. Servers stop at 128 characters
+/// of four bytes (H-36); this leaves room and keeps the login packet small (T-23).
+pub const MAX_NAME_BYTES: usize = 1024;
+
+/// Most bytes in a password. Access tokens sent as passwords take a few KiB (T-23).
+pub const MAX_PASSWORD_BYTES: usize = 64 << 10;
+
+/// Most bytes of connection attributes, keys and values with their lengths (H-34). The servers' cap
+/// of 65 535, less room for the attributes that the client adds itself.
+pub const MAX_CONNECT_ATTRIBUTES_BYTES: usize = 65_535 - 1024;
+
+/// Everything a connection needs to know, built by chained setters or parsed from a URL.
+///
+/// ```
+/// use mywire::{Config, SslMode};
+///
+/// let config = Config::default()
+///     .host("db.example.com")
+///     .user("app")
+///     .password("secret")
+///     .database("app_db")
+///     .ssl_mode(SslMode::VerifyIdentity);
+/// assert_eq!(
+///     config.to_string(),
+///     "mysql://app@db.example.com/app_db?ssl-mode=VERIFY_IDENTITY",
+/// );
+/// ```
+///
+/// The default is `localhost`, port 3306, over TCP, with an empty user name (the server's anonymous
+/// account; never `root` and never the name of the operating system's user), no password, no
+/// database, and a connect timeout of [`Config::DEFAULT_CONNECT_TIMEOUT`].
+///
+/// Setters take anything; [`Config::validate`] says what is wrong, and connecting calls it first.
+/// `Debug` and `Display` never show the password or a private key.
+///
+/// # URLs
+///
+/// `mysql://[user[:password]@]host[:port][/database][?key=value&…]`; `mariadb://` means the same.
+/// IPv6 addresses stand in brackets. In the user name, the password and the database, write `@` as
+/// `%40`, `:` as `%3A`, `/` as `%2F`, `?` as `%3F`, `#` as `%23` and `%` as `%25`. A Unix socket is
+/// given by the key `socket`, or as the host with its slashes written as `%2F`.
+///
+/// | key | value |
+/// |---|---|
+/// | `ssl-mode` | `DISABLED`, `PREFERRED`, `REQUIRED`, `VERIFY_CA` or `VERIFY_IDENTITY` |
+/// | `ssl-ca` | file of CA certificates, PEM |
+/// | `ssl-cert`, `ssl-key` | files of our certificate chain and private key, PEM |
+/// | `tls-server-name` | name that the server's certificate must have, if not the host |
+/// | `socket` | path of a Unix socket; leave the host empty or `localhost` |
+/// | `connect-timeout` | seconds, decimals allowed |
+/// | `found-rows` | `true` or `false`: count matched rows instead of changed ones |
+/// | `collation` | name of the connection's collation |
+/// | `max-packet` | largest payload received, in bytes |
+///
+/// `_` may stand for `-` in a key. An unknown key or one given twice is an error. What lowers the
+/// guard (multiple statements, fetching the server's RSA key) has no key: a URL often comes from
+/// less trusted hands than the code (T-25).
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) user: String,
+    pub(crate) password: Secret,
+    pub(crate) database: Option<String>,
+    pub(crate) ssl_mode: Option<SslMode>,
+    pub(crate) ssl_ca: Option<PemSource>,
+    pub(crate) ssl_identity: Option<ClientIdentity>,
+    pub(crate) tls_server_name: Option<String>,
+    pub(crate) server_public_key: Option<Vec<u8>>,
+    pub(crate) fetch_server_public_key: bool,
+    pub(crate) found_rows: bool,
+    pub(crate) multi_statements: bool,
+    pub(crate) handle_expired_passwords: bool,
+    pub(crate) send_connect_attributes: bool,
+    pub(crate) connect_attributes: Vec<(String, String)>,
+    pub(crate) collation: Option<String>,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) limits: Limits,
+}
+
+/// Where the server listens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// A TCP port of a host.
+    Tcp {
+        /// Host name or IP address; an IPv6 address without brackets.
+        host: String,
+        /// Port number, not 0.
+        port: u16,
+    },
+    /// The path of a Unix socket.
+    Socket(PathBuf),
+}
+
+impl Config {
+    /// 10 seconds: three lost SYN packets and a TLS handshake fit in; a dead host does not hang the
+    /// caller for the system's two minutes.
+    pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// Sets the host name or IP address; the port stays, or becomes 3306 after a socket.
+    ///
+    /// Of `host`, `port` and `socket`, the last call decides between TCP and Unix socket.
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        let port = match self.endpoint {
+            Endpoint::Tcp { port, .. } => port,
+            Endpoint::Socket(_) => DEFAULT_PORT,
+        };
+        self.endpoint = Endpoint::Tcp { host: host.into(), port };
+        self
+    }
+
+    /// Sets the TCP port; the host stays, or becomes `localhost` after a socket.
+    pub fn port(mut self, port: u16) -> Self {
+        let host = match self.endpoint {
+            Endpoint::Tcp { host, .. } => host,
+            Endpoint::Socket(_) => String::from(DEFAULT_HOST),
+        };
+        self.endpoint = Endpoint::Tcp { host, port };
+        self
+    }
+
+    /// Connects over the Unix socket at `path` instead of TCP.
+    pub fn socket(mut self, path: impl Into<PathBuf>) -> Self {
+        self.endpoint = Endpoint::Socket(path.into());
+        self
+    }
+
+    /// Sets the user name: at most [`MAX_NAME_BYTES`], no NUL.
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.user = user.into();
+        self
+    }
+
+    /// Sets the password: at most [`MAX_PASSWORD_BYTES`], no NUL (H-31). Empty means none.
+    pub fn password(mut self, password: impl Into<Secret>) -> Self {
+        self.password = password.into();
+        self
+    }
+
+    /// Sets the database to start in: at most [`MAX_NAME_BYTES`], no NUL. Empty means none (H-33).
+    pub fn database(mut self, database: impl Into<String>) -> Self {
+        self.database = Some(database.into()).filter(|name| !name.is_empty());
+        self
+    }
+
+    /// Sets how TLS is used; without it [`Config::effective_ssl_mode`] says what applies.
+    pub fn ssl_mode(mut self, mode: SslMode) -> Self {
+        self.ssl_mode = Some(mode);
+        self
+    }
+
+    /// Trusts the CA certificates in a PEM file, and no others.
+    ///
+    /// The file is read at each connect. Unless a mode is set, the server's identity is verified
+    /// from then on.
+    pub fn ssl_ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ssl_ca = Some(PemSource::File(path.into()));
+        self
+    }
+
+    /// Trusts these CA certificates in PEM, and no others; otherwise like [`Config::ssl_ca_file`].
+    pub fn ssl_ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.ssl_ca = Some(PemSource::Bytes(Secret::from(pem.into())));
+        self
+    }
+
+    /// Shows the server a client certificate: PEM files of the chain (own certificate first) and of
+    /// its unencrypted private key. Both are read at each connect.
+    pub fn ssl_cert_files(mut self, cert: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.ssl_identity = Some(ClientIdentity {
+            cert: PemSource::File(cert.into()),
+            key: PemSource::File(key.into()),
+        });
+        self
+    }
+
+    /// Shows the server a client certificate given as PEM; otherwise like
+    /// [`Config::ssl_cert_files`].
+    pub fn ssl_cert_pem(mut self, cert: impl Into<Vec<u8>>, key: impl Into<Secret>) -> Self {
+        self.ssl_identity = Some(ClientIdentity {
+            cert: PemSource::Bytes(Secret::from(cert.into())),
+            key: PemSource::Bytes(key.into()),
+        });
+        self
+    }
+
+    /// Sets the name to ask for and to verify in TLS, when it is not the host (H-24).
+    pub fn tls_server_name(mut self, name: impl Into<String>) -> Self {
+        self.tls_server_name = Some(name.into());
+        self
+    }
+
+    /// Pins the server's RSA public key (PEM, `BEGIN PUBLIC KEY`), which encrypts the password when
+    /// caching_sha2_password wants it over plain TCP (A-14). Needs the feature `rsa`.
+    pub fn server_public_key_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.server_public_key = Some(pem.into());
+        self
+    }
+
+    /// Allows asking the server for its RSA public key over plain TCP; `false` by default.
+    ///
+    /// Whoever controls the network can answer with a key of their own and read the password
+    /// (T-07). Prefer TLS or [`Config::server_public_key_pem`]. Needs the feature `rsa`.
+    pub fn fetch_server_public_key(mut self, allow: bool) -> Self {
+        self.fetch_server_public_key = allow;
+        self
+    }
+
+    /// Makes `affected_rows` count the rows an UPDATE matched instead of those it changed; `false`
+    /// by default.
+    pub fn found_rows(mut self, found_rows: bool) -> Self {
+        self.found_rows = found_rows;
+        self
+    }
+
+    /// Allows several statements, separated by `;`, in one query text; `false` by default, because
+    /// it turns an injected value into an injected statement.
+    pub fn multi_statements(mut self, allow: bool) -> Self {
+        self.multi_statements = allow;
+        self
+    }
+
+    /// Tells the server that we can go on with an expired password, in the restricted mode where
+    /// only a new password may be set; `false` by default, which makes such a login fail.
+    pub fn handle_expired_passwords(mut self, handle: bool) -> Self {
+        self.handle_expired_passwords = handle;
+        self
+    }
+
+    /// Adds a connection attribute, or replaces the one with this key.
+    ///
+    /// Keys that start with `_` are the client's own. All attributes together stay within
+    /// [`MAX_CONNECT_ATTRIBUTES_BYTES`] (H-34).
+    pub fn connect_attribute(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        let key = key.into();
+        self.connect_attributes.retain(|(known, _)| *known != key);
+        self.connect_attributes.push((key, value.into()));
+        self
+    }
+
+    /// Whether connection attributes are sent at all, the client's own included; `true` by default.
+    pub fn connect_attributes(mut self, send: bool) -> Self {
+        self.send_connect_attributes = send;
+        self
+    }
+
+    /// Sets the connection's collation, and with it the character set, by name: `[a-z0-9_]+`.
+    pub fn collation(mut self, name: impl Into<String>) -> Self {
+        self.collation = Some(name.into());
+        self
+    }
+
+    /// Sets the time for the whole connect: name lookup, TCP, TLS and login. Not zero.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets what the server may make us hold, skip or wait through.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Where the server listens.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The configuration as a URL that parses back to it, without the password.
+    ///
+    /// What a URL cannot say is left out: PEM given as bytes, the server's RSA key, connection
+    /// attributes, limits other than `max-packet`, and the options without a key. A CA given as
+    /// bytes leaves its SSL mode behind, so that the URL never verifies less than the configuration
+    /// does. A socket path that is not UTF-8 is printed with replacement characters.
+    pub fn to_url(&self) -> String {
+        self.to_string()
+    }
+
+    /// What authentication may do under this configuration.
+    pub(crate) fn auth_policy(&self) -> auth::Policy {
+        let policy = auth::Policy::default().fetch_server_public_key(self.fetch_server_public_key);
+        match &self.server_public_key {
+            Some(pem) => policy.server_public_key_pem(pem.clone()),
+            None => policy,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            endpoint: Endpoint::Tcp { host: String::from(DEFAULT_HOST), port: DEFAULT_PORT },
+            user: String::new(),
+            password: Secret::default(),
+            database: None,
+            ssl_mode: None,
+            ssl_ca: None,
+            ssl_identity: None,
+            tls_server_name: None,
+            server_public_key: None,
+            fetch_server_public_key: false,
+            found_rows: false,
+            multi_statements: false,
+            handle_expired_passwords: false,
+            send_connect_attributes: true,
+            connect_attributes: Vec::new(),
+            collation: None,
+            connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl FromStr for Config {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let config = url::parse(text)?;
+        config.validate()?;
+        Ok(config)
+    }
+}
+
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        url::print(self, f)
+    }
+}
+
+const DEFAULT_HOST: &str = "localhost";
+
+/// Whether `host` is an IPv6 address, with or without a zone (`fe80::1%eth0`).
+pub(crate) fn is_ipv6(host: &str) -> bool {
+    let address = host.split_once('%').map_or(host, |(address, _zone)| address);
+    address.parse::<std::net::Ipv6Addr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests;

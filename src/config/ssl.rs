@@ -1,0 +1,175 @@
+//! How TLS is used, and what a configuration that does not say gets.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::{Config, ConfigError, Endpoint};
+use crate::secret::Secret;
+
+/// How the connection is encrypted and what is checked of the server.
+///
+/// Parsed from and printed in MySQL's spelling (`VERIFY_CA`); parsing ignores case and takes `-`
+/// for `_`. What applies when no mode is given: [`Config::effective_ssl_mode`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SslMode {
+    /// No TLS, even if the server offers it.
+    Disabled,
+    /// TLS if the server offers it, else plain text. Whoever controls the network can strip it
+    /// (T-04).
+    Preferred,
+    /// TLS or an error. The certificate is not checked, so this stops listeners but no active
+    /// attacker.
+    Required,
+    /// TLS with a certificate that the configured CA signed, for whatever name.
+    VerifyCa,
+    /// TLS with a certificate from a trusted CA that names the host we connect to.
+    VerifyIdentity,
+}
+
+impl SslMode {
+    /// Whether a connection in this mode has proved who the server is.
+    pub fn verifies_peer(self) -> bool {
+        matches!(self, Self::VerifyCa | Self::VerifyIdentity)
+    }
+
+    /// Whether a server without TLS is refused, before anything about the user is sent (H-23).
+    pub fn requires_tls(self) -> bool {
+        !matches!(self, Self::Disabled | Self::Preferred)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Disabled => "DISABLED",
+            Self::Preferred => "PREFERRED",
+            Self::Required => "REQUIRED",
+            Self::VerifyCa => "VERIFY_CA",
+            Self::VerifyIdentity => "VERIFY_IDENTITY",
+        }
+    }
+}
+
+impl fmt::Display for SslMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for SslMode {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let name = text.replace('-', "_");
+        [Self::Disabled, Self::Preferred, Self::Required, Self::VerifyCa, Self::VerifyIdentity]
+            .into_iter()
+            .find(|mode| mode.name().eq_ignore_ascii_case(&name))
+            .ok_or_else(|| {
+                ConfigError::new(
+                    "The SSL mode must be one of DISABLED, PREFERRED, REQUIRED, VERIFY_CA and \
+                     VERIFY_IDENTITY.",
+                )
+            })
+    }
+}
+
+/// Where certificates or a key in PEM come from.
+#[derive(Clone, Debug)]
+pub(crate) enum PemSource {
+    File(PathBuf),
+    /// A [`Secret`] because a private key may be among them.
+    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "only TLS reads it"))]
+    Bytes(Secret),
+}
+
+/// The certificate chain and private key that we show to the server.
+#[derive(Clone, Debug)]
+pub(crate) struct ClientIdentity {
+    pub(crate) cert: PemSource,
+    pub(crate) key: PemSource,
+}
+
+impl Config {
+    /// The mode that applies: the one given, else the safest that the endpoint allows without any
+    /// setup.
+    ///
+    /// A Unix socket gets `Disabled`: its bytes never leave the machine. A configured CA gets
+    /// `VerifyIdentity`. A host that is loopback by its spelling (`localhost`, `127.0.0.0/8`,
+    /// `::1`; names are not looked up) gets `Preferred`. Every other host gets `Required`, so
+    /// nothing goes out in clear unless the caller said so (T-04, T-14).
+    pub fn effective_ssl_mode(&self) -> SslMode {
+        match (self.ssl_mode, &self.endpoint) {
+            (Some(mode), _) => mode,
+            (None, Endpoint::Socket(_)) => SslMode::Disabled,
+            (None, Endpoint::Tcp { .. }) if self.ssl_ca.is_some() => SslMode::VerifyIdentity,
+            (None, Endpoint::Tcp { host, .. }) if is_loopback(host) => SslMode::Preferred,
+            (None, Endpoint::Tcp { .. }) => SslMode::Required,
+        }
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parses_mysql_spelling_in_any_case() {
+        for (text, mode) in [
+            ("DISABLED", SslMode::Disabled),
+            ("preferred", SslMode::Preferred),
+            ("Required", SslMode::Required),
+            ("verify-ca", SslMode::VerifyCa),
+            ("VERIFY_IDENTITY", SslMode::VerifyIdentity),
+        ] {
+            assert_eq!(text.parse(), Ok(mode));
+            assert_eq!(mode.to_string().parse(), Ok(mode));
+        }
+        for text in ["", "require", "verify", "VERIFYCA", "true"] {
+            assert!(text.parse::<SslMode>().unwrap_err().to_string().contains("VERIFY_IDENTITY"));
+        }
+    }
+
+    /// T-04: the table of defaults.
+    #[test]
+    fn default_depends_on_the_endpoint() {
+        let mode = |host: &str| Config::default().host(host).effective_ssl_mode();
+        for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "::1"] {
+            assert_eq!(mode(host), SslMode::Preferred, "{host}");
+        }
+        for host in [
+            "db.example.com",
+            "10.0.0.1",
+            "0.0.0.0",
+            "::",
+            "127.evil.example",
+            "localhost.example",
+            "128.0.0.1",
+        ] {
+            assert_eq!(mode(host), SslMode::Required, "{host}");
+        }
+        assert_eq!(
+            Config::default().socket("/run/mysqld.sock").effective_ssl_mode(),
+            SslMode::Disabled
+        );
+        let ca = Config::default().ssl_ca_file("/ca.pem");
+        assert_eq!(ca.effective_ssl_mode(), SslMode::VerifyIdentity);
+        assert_eq!(ca.clone().socket("/s").effective_ssl_mode(), SslMode::Disabled);
+        assert_eq!(ca.ssl_mode(SslMode::Required).effective_ssl_mode(), SslMode::Required);
+    }
+
+    #[test]
+    fn what_each_mode_promises() {
+        let facts = |mode: SslMode| (mode.requires_tls(), mode.verifies_peer());
+        assert_eq!(facts(SslMode::Disabled), (false, false));
+        assert_eq!(facts(SslMode::Preferred), (false, false));
+        assert_eq!(facts(SslMode::Required), (true, false));
+        assert_eq!(facts(SslMode::VerifyCa), (true, true));
+        assert_eq!(facts(SslMode::VerifyIdentity), (true, true));
+    }
+}

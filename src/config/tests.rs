@@ -1,0 +1,100 @@
+use super::*;
+
+const SENTINEL: &str = "s3nt1nel";
+
+#[test]
+fn the_last_of_host_port_and_socket_decides() {
+    let tcp = |host: &str, port| Endpoint::Tcp { host: host.into(), port };
+    let config = Config::default();
+    assert_eq!(*config.endpoint(), tcp("localhost", 3306));
+    let config = config.port(3307).host("a");
+    assert_eq!(*config.endpoint(), tcp("a", 3307));
+    let config = config.socket("/s");
+    assert_eq!(*config.endpoint(), Endpoint::Socket("/s".into()));
+    assert_eq!(*config.clone().host("b").endpoint(), tcp("b", 3306));
+    assert_eq!(*config.port(1).endpoint(), tcp("localhost", 1));
+}
+
+/// T-80
+#[test]
+fn debug_and_display_hide_password_and_key() {
+    let config = Config::default().password(SENTINEL).ssl_cert_pem("cert", SENTINEL);
+    assert!(!format!("{config:?} {config:#?} {config}").contains(SENTINEL));
+}
+
+/// T-22: NUL at each position of each field.
+#[test]
+fn nul_is_refused() {
+    for text in ["\0ab", "a\0b", "ab\0"] {
+        for config in [
+            Config::default().user(text),
+            Config::default().database(text),
+            Config::default().password(text),
+            Config::default().host(text),
+            Config::default().collation(text),
+        ] {
+            assert!(config.validate().is_err(), "{config:?}");
+        }
+    }
+}
+
+/// T-23: a mebibyte of each.
+#[test]
+fn oversized_fields_are_refused() {
+    let huge = "x".repeat(1 << 20);
+    for config in [
+        Config::default().user(huge.as_str()),
+        Config::default().database(huge.as_str()),
+        Config::default().password(huge.as_str()),
+        Config::default().collation(huge.as_str()),
+        Config::default().connect_attribute("key", huge.as_str()),
+        Config::default().connect_attribute(huge.as_str(), "value"),
+    ] {
+        let message = config.validate().unwrap_err().to_string();
+        assert!(message.len() < 200, "{message}");
+    }
+    let long = Config::default().user("x".repeat(MAX_NAME_BYTES)).password("x".repeat(65_536));
+    assert_eq!(long.validate(), Ok(()));
+}
+
+#[test]
+fn out_of_range_values_are_refused() {
+    for config in [
+        Config::default().host(""),
+        Config::default().host("/run/mysqld.sock"),
+        Config::default().host("localhost:3306"),
+        Config::default().host("[::1]"),
+        Config::default().host("a b"),
+        Config::default().port(0),
+        Config::default().socket(""),
+        Config::default().collation(""),
+        Config::default().collation("utf8mb4'; DROP"),
+        Config::default().collation("UTF8MB4_BIN"),
+        Config::default().connect_timeout(Duration::ZERO),
+        Config::default().limits(Limits::default().max_packet(1023)),
+        Config::default().limits(Limits::default().max_packet((1 << 30) + 1)),
+    ] {
+        assert!(config.validate().is_err(), "{config:?}");
+    }
+    for host in ["::1", "fe80::1%eth0", "db", "my_db", "bücher.example", "db.example.com."] {
+        assert_eq!(Config::default().host(host).validate(), Ok(()), "{host}");
+    }
+}
+
+/// H-34
+#[test]
+fn attributes_replace_by_key_and_leave_reserved_keys_alone() {
+    let config = Config::default().connect_attribute("app", "a").connect_attribute("app", "b");
+    assert_eq!(config.connect_attributes, [(String::from("app"), String::from("b"))]);
+    assert_eq!(config.validate(), Ok(()));
+    assert!(Config::default().connect_attribute("_os", "x").validate().is_err());
+    assert!(Config::default().connect_attribute("", "x").validate().is_err());
+}
+
+/// T-01, T-07, T-25: what lowers the guard is off until code asks for it.
+#[test]
+fn dangerous_options_are_off() {
+    let config = Config::default();
+    assert!(!config.multi_statements && !config.fetch_server_public_key);
+    assert!(config.server_public_key.is_none());
+}

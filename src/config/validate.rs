@@ -1,0 +1,128 @@
+//! What no connection can be made with.
+
+use super::{
+    Config, ConfigError, Endpoint, Limits, MAX_CONNECT_ATTRIBUTES_BYTES, MAX_NAME_BYTES,
+    MAX_PASSWORD_BYTES, is_ipv6,
+};
+use crate::secret::Secret;
+
+impl Config {
+    /// Checks what the setters accepted.
+    ///
+    /// # Errors
+    ///
+    /// One sentence about the first thing that is wrong: a NUL in a name or the password (T-22),
+    /// something too long (T-23), a host that is none, a collation name outside `[a-z0-9_]+`, a
+    /// reserved or empty attribute key, a port, timeout or limit out of range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        check_endpoint(&self.endpoint)?;
+        check_name("user name", &self.user)?;
+        check_name("database name", self.database.as_deref().unwrap_or_default())?;
+        check_password(&self.password)?;
+        check_collation(self.collation.as_deref())?;
+        check_attributes(&self.connect_attributes)?;
+        if self.connect_timeout.is_zero() {
+            return Err(ConfigError::new(
+                "A connect timeout of zero leaves no time to connect; give a longer one.",
+            ));
+        }
+        if !(1024..=Limits::DEFAULT_MAX_PACKET).contains(&self.limits.max_packet) {
+            return Err(ConfigError::new(
+                "The limit max-packet must be between 1024 and 1073741824 bytes.",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn check_endpoint(endpoint: &Endpoint) -> Result<(), ConfigError> {
+    match endpoint {
+        Endpoint::Tcp { host, .. } if host.is_empty() => {
+            Err(ConfigError::new("The host is empty; name a host, or a Unix socket by its path."))
+        }
+        Endpoint::Tcp { host, .. } if host.contains('/') => Err(ConfigError::new(
+            "The host contains a '/'; a Unix socket is given by `socket`, not by `host`.",
+        )),
+        Endpoint::Tcp { host, .. } if host.contains(':') && !is_ipv6(host) => {
+            Err(ConfigError::new(
+                "The host contains a ':' but is no IPv6 address; give the port by `port`, and an \
+                 IPv6 address without brackets.",
+            ))
+        }
+        Endpoint::Tcp { host, .. }
+            if host.contains(|c: char| c.is_whitespace() || c.is_control() || "[]".contains(c)) =>
+        {
+            Err(ConfigError::new(
+                "The host contains a bracket, a space or a control character; give a plain host \
+                 name or IP address.",
+            ))
+        }
+        Endpoint::Tcp { port: 0, .. } => {
+            Err(ConfigError::new("Port 0 cannot be connected to; ports go from 1 to 65535."))
+        }
+        Endpoint::Socket(path) if path.as_os_str().is_empty() => {
+            Err(ConfigError::new("The path of the Unix socket is empty."))
+        }
+        Endpoint::Tcp { .. } | Endpoint::Socket(_) => Ok(()),
+    }
+}
+
+fn check_name(what: &str, name: &str) -> Result<(), ConfigError> {
+    if name.contains('\0') {
+        return Err(ConfigError::new(format!(
+            "The {what} contains a NUL character, which the protocol cannot carry; remove it."
+        )));
+    }
+    if name.len() > MAX_NAME_BYTES {
+        return Err(ConfigError::new(format!(
+            "The {what} is longer than {MAX_NAME_BYTES} bytes; no server takes one so long."
+        )));
+    }
+    Ok(())
+}
+
+fn check_password(password: &Secret) -> Result<(), ConfigError> {
+    if password.expose().contains(&0) {
+        return Err(ConfigError::new(
+            "The password contains a NUL byte, which the protocol cannot carry; remove it.",
+        ));
+    }
+    if password.expose().len() > MAX_PASSWORD_BYTES {
+        return Err(ConfigError::new(format!(
+            "The password is longer than {MAX_PASSWORD_BYTES} bytes; give a shorter one."
+        )));
+    }
+    Ok(())
+}
+
+fn check_collation(name: Option<&str>) -> Result<(), ConfigError> {
+    let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    match name {
+        // The name goes into a SET statement: nothing that would need quoting passes.
+        Some(name) if name.is_empty() || name.len() > 64 || !name.chars().all(is_word) => {
+            Err(ConfigError::new(
+                "The collation must be a name of at most 64 lower-case letters, digits and '_', \
+                 such as utf8mb4_general_ci.",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_attributes(attributes: &[(String, String)]) -> Result<(), ConfigError> {
+    if attributes.iter().any(|(key, _)| key.is_empty() || key.starts_with('_')) {
+        return Err(ConfigError::new(
+            "A connection attribute needs a key that does not start with '_': those are the \
+             client's own.",
+        ));
+    }
+    // Three bytes each cover the length prefixes of everything within the limit.
+    let size: usize = attributes.iter().map(|(key, value)| key.len() + value.len() + 6).sum();
+    if size > MAX_CONNECT_ATTRIBUTES_BYTES {
+        return Err(ConfigError::new(format!(
+            "The connection attributes take more than {MAX_CONNECT_ATTRIBUTES_BYTES} bytes; \
+             shorten them, or send none."
+        )));
+    }
+    Ok(())
+}

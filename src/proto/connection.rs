@@ -1,0 +1,721 @@
+//! The connection: what comes in, what goes out, and which state is next.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::Fault;
+use super::connect::{Connecting, Login, Progress};
+use super::exchange::{Done, LastOk, Reply};
+use super::recv::{Recv, Skipped, Span};
+use super::send::SendBuf;
+#[cfg(feature = "tls")]
+use super::tls::Tls;
+use crate::columns::Columns;
+use crate::config::{ConfigError, Limits};
+use crate::error::{
+    Error, Lost, ProtocolError, ProtocolErrorKind as Kind, Result, Sent, ServerError, UsageError,
+    server,
+};
+use crate::row::{Batch, Row};
+use crate::wire::{Capabilities, Command, ErrPacket, StatusFlags, packet, reply};
+
+/// The most that one command can carry, in bytes: the protocol's own cap (F-09).
+const MAX_COMMAND: usize = 1 << 30;
+
+/// How many commands may wait for their replies: what a front sends together, with room.
+const MAX_UNANSWERED: usize = 1024;
+
+/// A connection to a server, without the transport.
+///
+/// A front reads into [`spare`](Self::spare), says so with [`received`](Self::received), writes
+/// what [`send_buf`](Self::send_buf) holds, says so with [`sent`](Self::sent), and asks
+/// [`step`](Self::step) what happened. After a fatal error nothing is written and no row comes out.
+///
+/// ```text
+///              login                        command
+///   Connecting ─────▶ Idle ◀──────────────────────────────────┐
+///                      │ ▲ OK, ERR                            │
+///                      ▼ │              OK / EOF / ERR        │
+///                     Reply ──▶ Columns ──▶ Rows ─────────────┤
+///                      ▲                     │ MORE_RESULTS   │
+///                      └─────────────────────┘                │
+///   any of them ── protocol error, end of input ──▶ Dead      │
+/// ```
+#[derive(Debug)]
+pub struct Connection {
+    state: State,
+    pub(super) recv: Recv,
+    pub(super) send: SendBuf,
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<Box<Tls>>,
+    /// The transport has no more input.
+    ended: bool,
+    /// TLS is wanted and does not protect what comes yet: it can be anybody's (H-25).
+    pub(super) unverified: bool,
+    /// Commands whose replies have not begun.
+    unanswered: VecDeque<Reply>,
+    /// Whether a byte of an unanswered command left.
+    exposed: bool,
+    /// Rows are dropped until the end of the result set.
+    skipping: bool,
+    pub(super) capabilities: Capabilities,
+    pub(super) limits: Limits,
+    pub(super) columns: Arc<Columns>,
+    row: Span,
+    pub(super) last_ok: LastOk,
+    pub(super) info: ServerInfo,
+}
+
+/// What the connection is in the middle of.
+#[derive(Debug)]
+enum State {
+    Connecting(Box<Connecting>),
+    Idle,
+    /// The first packet of a reply, or of its next result, is due.
+    Reply(Reply),
+    /// Column definitions are due.
+    Columns {
+        reply: Reply,
+        left: usize,
+    },
+    /// The EOF packet behind the column definitions is due.
+    ColumnsEnd(Reply),
+    Rows(Reply),
+    Dead,
+}
+
+/// What happened. It borrows nothing: look at it through the views of [`Connection`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// Send what there is to send, then read.
+    NeedInput,
+    /// Nothing is asked for.
+    Idle,
+    /// The login is over.
+    Connected,
+    /// A result set begins; see [`Connection::columns`].
+    Columns,
+    /// A row; see [`Connection::row`] and [`Connection::batch`].
+    Row,
+    /// A statement is done, or a result set has ended; see [`Connection::done`], which also says
+    /// whether another result follows.
+    Done,
+    /// A long statement reports how far it is; see [`Connection::progress`].
+    Progress,
+}
+
+/// What the server says of itself and of the session.
+#[derive(Clone, Debug, Default)]
+pub struct ServerInfo {
+    pub(super) version: String,
+    pub(super) connection_id: u32,
+    pub(super) mariadb: bool,
+    pub(super) status: StatusFlags,
+    pub(super) database: Option<String>,
+    pub(super) auth_plugin: &'static str,
+}
+
+impl ServerInfo {
+    /// The server's version as it calls itself.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The connection's id of the greeting: 32 bits of it, and a proxy's behind a proxy (H-07).
+    #[must_use]
+    pub const fn connection_id(&self) -> u32 {
+        self.connection_id
+    }
+
+    /// Whether the server looks like a MariaDB (C-03).
+    #[must_use]
+    pub const fn is_mariadb(&self) -> bool {
+        self.mariadb
+    }
+
+    /// The last status word (R-80).
+    #[must_use]
+    pub const fn status(&self) -> StatusFlags {
+        self.status
+    }
+
+    /// The default database, as far as the server tells: it tracks every change from MySQL 5.7 and
+    /// MariaDB 10.2 on.
+    #[must_use]
+    pub fn database(&self) -> Option<&str> {
+        self.database.as_deref()
+    }
+
+    /// The plugin that logged in; empty before that.
+    #[must_use]
+    pub const fn auth_plugin(&self) -> &'static str {
+        self.auth_plugin
+    }
+}
+
+impl Connection {
+    /// A connection that waits for the server's greeting, to answer it with `login`.
+    #[must_use]
+    pub fn new(login: Login, limits: Limits) -> Self {
+        let unverified = Connecting::wants_tls(&login);
+        Self {
+            state: State::Connecting(Box::new(Connecting::new(login))),
+            recv: Recv::new(&limits),
+            send: SendBuf::default(),
+            #[cfg(feature = "tls")]
+            tls: None,
+            ended: false,
+            unverified,
+            unanswered: VecDeque::new(),
+            exposed: false,
+            skipping: false,
+            capabilities: Capabilities::NONE,
+            limits,
+            columns: Arc::default(),
+            row: Span::default(),
+            last_ok: LastOk::default(),
+            info: ServerInfo::default(),
+        }
+    }
+
+    // Bytes in and out.
+
+    /// Space to read into, initialised. It is not empty after [`Step::NeedInput`].
+    pub fn spare(&mut self) -> &mut [u8] {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &mut self.tls {
+            return tls.spare();
+        }
+        self.recv.spare()
+    }
+
+    /// Says that `n` bytes were read into [`spare`](Self::spare); 0 is the end of input.
+    pub fn received(&mut self, n: usize) {
+        if n == 0 {
+            self.ended = true;
+            return;
+        }
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &mut self.tls {
+            return tls.received(n);
+        }
+        self.recv.received(n);
+    }
+
+    /// The bytes to write. Empty once the connection is dead.
+    #[must_use]
+    pub fn send_buf(&self) -> &[u8] {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls
+            && self.send.is_empty()
+        {
+            return tls.outgoing.pending();
+        }
+        self.send.pending()
+    }
+
+    /// Says that the first `n` bytes of [`send_buf`](Self::send_buf) were written.
+    pub fn sent(&mut self, n: usize) {
+        if n > 0 && !self.unanswered.is_empty() {
+            self.exposed = true;
+        }
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &mut self.tls
+            && self.send.is_empty()
+        {
+            return tls.outgoing.sent(n);
+        }
+        self.send.sent(n);
+    }
+
+    // Commands.
+
+    /// Runs SQL through the text protocol.
+    ///
+    /// The reply begins with [`Step::Columns`] or [`Step::Done`]. Commands may be given before
+    /// earlier ones are answered; replies come in order. Fails, with nothing to send, if the
+    /// statement exceeds 1 GiB, or too many commands are unanswered.
+    pub fn query(&mut self, sql: &[u8]) -> Result<()> {
+        self.command(Command::Query(sql), Reply::Results)
+    }
+
+    /// Asks whether the server is there; the reply is [`Step::Done`].
+    pub fn ping(&mut self) -> Result<()> {
+        self.command(Command::Ping, Reply::Ok)
+    }
+
+    /// Makes `schema` the default database; the reply is [`Step::Done`].
+    pub fn init_db(&mut self, schema: &[u8]) -> Result<()> {
+        self.command(Command::InitDb(schema), Reply::Ok)
+    }
+
+    /// Resets the session: rolls back, drops temporary tables, user variables, prepared statements
+    /// and locks, and takes the server's defaults for variables. The reply is [`Step::Done`].
+    pub fn reset_connection(&mut self) -> Result<()> {
+        self.command(Command::ResetConnection, Reply::Ok)
+    }
+
+    /// Says good-bye. There is no reply: write what there is to write and close the transport. The
+    /// connection is dead afterwards, with the farewell as its last words.
+    pub fn quit(&mut self) -> Result<()> {
+        self.write(Command::Quit)?;
+        self.state = State::Dead;
+        Ok(())
+    }
+
+    fn command(&mut self, command: Command<'_>, reply: Reply) -> Result<()> {
+        if self.unanswered.len() >= MAX_UNANSWERED {
+            return Err(UsageError::TooManyCommands { max: MAX_UNANSWERED }.into());
+        }
+        self.write(command)?;
+        self.unanswered.push_back(reply);
+        Ok(())
+    }
+
+    fn write(&mut self, command: Command<'_>) -> Result<()> {
+        match self.state {
+            State::Dead => return Err(dead()),
+            State::Connecting(_) => return Err(UsageError::NotReady.into()),
+            _ => {}
+        }
+        if command.payload_len() > MAX_COMMAND {
+            let max = 1 << 30;
+            return Err(UsageError::TooLong { what: "statement", max }.into());
+        }
+        let out = self.send.buffer();
+        let start = packet::begin(out);
+        command.encode(out);
+        packet::finish(out, start, 0);
+        self.seal().map_err(|fault| self.die(fault))
+    }
+
+    /// Hands what was written to TLS, if there is any.
+    pub(super) fn seal(&mut self) -> Result<(), Fault> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &mut self.tls {
+            tls.encrypt(&mut self.send)?;
+        }
+        Ok(())
+    }
+
+    // Steps.
+
+    /// Says what happened next.
+    ///
+    /// [`Step::NeedInput`] means that only more input brings more; [`Step::Idle`] that nothing is
+    /// asked for. An error of the server about a command leaves the connection usable
+    /// ([`Error::is_fatal`] tells); after any other error it is dead. Views are void afterwards.
+    ///
+    /// Cost: no allocation and no copy for a row.
+    #[inline]
+    pub fn step(&mut self) -> Result<Step> {
+        if matches!(self.state, State::Rows(_)) && !self.skipping {
+            match self.recv.packet() {
+                Ok(Some(span)) => match self.recv.bytes(span).first() {
+                    Some(&first) if first != reply::EOF && first != reply::ERR => {
+                        self.row = span;
+                        return Ok(Step::Row);
+                    }
+                    _ => return self.end_of_rows(span),
+                },
+                Ok(None) => {}
+                Err(fault) => return Err(self.die(fault)),
+            }
+        }
+        self.step_slowly()
+    }
+
+    #[cold]
+    fn end_of_rows(&mut self, span: Span) -> Result<Step> {
+        let transition = self.transition(|connection, state| connection.on_packet(state, span))?;
+        match transition {
+            Some(step) => Ok(step),
+            None => self.step_slowly(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn step_slowly(&mut self) -> Result<Step> {
+        loop {
+            match self.transition(Self::advance)? {
+                None => continue,
+                Some(Step::NeedInput) => {}
+                Some(step) => return Ok(step),
+            }
+            self.make_room();
+            match self.pull() {
+                Ok(true) => {}
+                Ok(false) if self.ended => return Err(self.lost()),
+                Ok(false) => return Ok(Step::NeedInput),
+                Err(fault) => return Err(self.die(fault)),
+            }
+        }
+    }
+
+    /// Runs a transition: it consumes the state, and a fault leaves the connection dead. `None`
+    /// means that there is nothing to tell yet.
+    fn transition(
+        &mut self,
+        transition: impl FnOnce(&mut Self, State) -> Result<(State, Outcome), Fault>,
+    ) -> Result<Option<Step>> {
+        let state = std::mem::replace(&mut self.state, State::Dead);
+        if matches!(state, State::Dead) {
+            return Err(dead());
+        }
+        let (state, outcome) = transition(self, state).map_err(|fault| self.die(fault))?;
+        self.state = state;
+        match outcome {
+            Outcome::Continue => Ok(None),
+            Outcome::Step(step) => Ok(Some(step)),
+            Outcome::Refused(error) => {
+                if error.is_fatal() {
+                    self.kill();
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Moves on by one packet, if it is here.
+    fn advance(&mut self, state: State) -> Result<(State, Outcome), Fault> {
+        let state = match state {
+            State::Connecting(connecting) => return self.advance_login(connecting),
+            State::Idle => match self.unanswered.front() {
+                None => return self.look_while_idle(),
+                Some(&reply) => {
+                    self.recv.set_sequence(1);
+                    State::Reply(reply)
+                }
+            },
+            state => state,
+        };
+        if let (State::Rows(_), true) = (&state, self.skipping) {
+            return self.skip_rows_here(state);
+        }
+        match self.recv.packet()? {
+            Some(span) => self.on_packet(state, span),
+            None => Ok((state, Outcome::Step(Step::NeedInput))),
+        }
+    }
+
+    /// Drops the rows that are here.
+    fn skip_rows_here(&mut self, state: State) -> Result<(State, Outcome), Fault> {
+        loop {
+            match self.recv.skip_packet()? {
+                None => return Ok((state, Outcome::Step(Step::NeedInput))),
+                Some(Skipped::Row) => {}
+                Some(Skipped::Packet(span)) => match self.on_packet(state, span)? {
+                    (state, Outcome::Step(Step::Row)) => return Ok((state, Outcome::Continue)),
+                    ended => return Ok(ended),
+                },
+            }
+        }
+    }
+
+    fn on_packet(&mut self, state: State, span: Span) -> Result<(State, Outcome), Fault> {
+        let Some(&first) = self.recv.bytes(span).first() else {
+            return Err(Kind::EmptyPacket.into());
+        };
+        if first == reply::ERR {
+            return self.on_error_packet(state, span);
+        }
+        match state {
+            State::Reply(reply) => self.on_reply(reply, first, span),
+            State::Columns { reply, left } => self.on_column(reply, left, span),
+            State::ColumnsEnd(reply) => {
+                self.on_columns_end(span)?;
+                Ok(self.rows_begin(reply))
+            }
+            State::Rows(reply) => {
+                if first == reply::EOF && self.ends_rows(span) {
+                    self.on_terminator(span)?;
+                    return Ok(self.result_ends(reply));
+                }
+                self.row = span;
+                Ok((State::Rows(reply), Outcome::Step(Step::Row)))
+            }
+            State::Connecting(_) | State::Idle | State::Dead => Err(Kind::Unsolicited.into()),
+        }
+    }
+
+    fn on_reply(&mut self, reply: Reply, first: u8, span: Span) -> Result<(State, Outcome), Fault> {
+        match (reply, first) {
+            (_, reply::OK) => {
+                self.on_ok(span)?;
+                Ok(self.result_ends(reply))
+            }
+            (Reply::Results, crate::wire::infile::LOCAL_INFILE) => {
+                Err(Kind::UnsolicitedInfile.into())
+            }
+            (Reply::Results, header) if header != reply::EOF => {
+                let left = self.on_result_set_header(span)?;
+                Ok((State::Columns { reply, left }, Outcome::Continue))
+            }
+            (_, header) => Err(Kind::Unexpected { due: "a reply", header }.into()),
+        }
+    }
+
+    fn on_column(
+        &mut self,
+        reply: Reply,
+        left: usize,
+        span: Span,
+    ) -> Result<(State, Outcome), Fault> {
+        self.on_column_definition(span)?;
+        let state = match left.saturating_sub(1) {
+            0 if self.capabilities.contains(Capabilities::DEPRECATE_EOF) => {
+                return Ok(self.rows_begin(reply));
+            }
+            0 => State::ColumnsEnd(reply),
+            left => State::Columns { reply, left },
+        };
+        Ok((state, Outcome::Continue))
+    }
+
+    fn rows_begin(&mut self, reply: Reply) -> (State, Outcome) {
+        self.skipping = false;
+        (State::Rows(reply), Outcome::Step(Step::Columns))
+    }
+
+    /// After an OK packet or a terminator: the next result, or the end of the command.
+    fn result_ends(&mut self, reply: Reply) -> (State, Outcome) {
+        self.skipping = false;
+        let state = if self.last_ok.status.contains(StatusFlags::MORE_RESULTS) {
+            State::Reply(reply)
+        } else {
+            self.answered();
+            State::Idle
+        };
+        (state, Outcome::Step(Step::Done))
+    }
+
+    /// The command in progress has its whole reply.
+    fn answered(&mut self) {
+        self.unanswered.pop_front();
+        self.skipping = false;
+        if self.unanswered.is_empty() {
+            self.exposed = false;
+            self.last_ok.end_command();
+        }
+    }
+
+    /// An ERR packet: a progress report, or the end of the command (R-17).
+    fn on_error_packet(&mut self, state: State, span: Span) -> Result<(State, Outcome), Fault> {
+        if self.on_progress(span)? {
+            return Ok((state, Outcome::Step(Step::Progress)));
+        }
+        let packet = ErrPacket::decode(self.recv.bytes(span))?;
+        let error = ServerError::new(&packet, self.error_context(Sent::Yes, false));
+        self.last_ok.forget();
+        self.answered();
+        Ok((State::Idle, Outcome::Refused(error)))
+    }
+
+    /// Nothing may come while nothing is asked for; an error report is at least understood (F-11).
+    fn look_while_idle(&mut self) -> Result<(State, Outcome), Fault> {
+        // The views of the last command stay valid: nothing moves unless something came.
+        if !self.recv.in_packet() && !self.pull()? {
+            if self.ended {
+                return Err(Kind::ConnectionLost(Lost::Idle).into());
+            }
+            self.recv.rest();
+            return Ok((State::Idle, Outcome::Step(Step::Idle)));
+        }
+        self.recv.set_sequence(0);
+        match self.recv.packet()? {
+            Some(span) if self.recv.bytes(span).first() == Some(&reply::ERR) => {
+                Err(Fault::MisplacedError(self.recv.bytes(span).to_vec()))
+            }
+            Some(_) => Err(Kind::Unsolicited.into()),
+            None => Ok((State::Idle, Outcome::Step(Step::NeedInput))),
+        }
+    }
+
+    fn advance_login(&mut self, connecting: Box<Connecting>) -> Result<(State, Outcome), Fault> {
+        match connecting.advance(self)? {
+            Progress::NeedInput(connecting) => {
+                Ok((State::Connecting(connecting), Outcome::Step(Step::NeedInput)))
+            }
+            Progress::Connected => Ok((State::Idle, Outcome::Step(Step::Connected))),
+            Progress::Refused(error) => Ok((State::Dead, Outcome::Refused(error))),
+        }
+    }
+
+    // Input.
+
+    /// Takes bytes out of TLS; `false` if there are none.
+    pub(super) fn pull(&mut self) -> Result<bool, Fault> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &mut self.tls {
+            let progress = tls.decrypt(&mut self.recv)?;
+            if tls.is_closed() {
+                self.ended = true;
+            }
+            return Ok(progress);
+        }
+        Ok(false)
+    }
+
+    fn make_room(&mut self) {
+        self.row = Span::default();
+        self.recv.make_room();
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &mut self.tls {
+            tls.make_room();
+        }
+    }
+
+    // Ends.
+
+    /// Kills the connection because its transport failed: nothing is written any more.
+    pub fn abort(&mut self) {
+        self.kill();
+    }
+
+    /// Whether the connection is dead.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        matches!(self.state, State::Dead)
+    }
+
+    /// Whether nothing is asked for, and the login is over.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle) && self.unanswered.is_empty()
+    }
+
+    /// How far the commands got that are not answered yet.
+    #[must_use]
+    pub fn unanswered_sent(&self) -> Sent {
+        if self.exposed { Sent::Maybe } else { Sent::No }
+    }
+
+    fn kill(&mut self) {
+        self.state = State::Dead;
+        self.send.clear();
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &mut self.tls {
+            tls.outgoing.clear();
+        }
+        self.row = Span::default();
+    }
+
+    /// Kills the connection and says why.
+    fn die(&mut self, fault: Fault) -> Error {
+        let sent = self.unanswered_sent();
+        let error = match fault {
+            Fault::Protocol(kind) => ProtocolError::new(kind, sent).into(),
+            Fault::MisplacedError(payload) => match ErrPacket::decode(&payload) {
+                Ok(packet) => ServerError::new(&packet, self.error_context(sent, true)).into(),
+                Err(error) => ProtocolError::new(error.into(), sent).into(),
+            },
+            Fault::Auth(error) => error.into(),
+            Fault::Tls(error) => error.into(),
+            Fault::Encode(error) => ConfigError::new(error.to_string()).into(),
+        };
+        self.kill();
+        error
+    }
+
+    /// The input ended: says where.
+    fn lost(&mut self) -> Error {
+        let lost = match &self.state {
+            State::Connecting(connecting) if connecting.is_before_greeting() => {
+                Lost::BeforeGreeting
+            }
+            State::Connecting(_) => Lost::Login,
+            _ if self.recv.in_packet() => Lost::InPacket,
+            State::Idle => Lost::Idle,
+            State::Reply(_) => Lost::BeforeReply,
+            _ => Lost::InReply,
+        };
+        self.die(Kind::ConnectionLost(lost).into())
+    }
+
+    pub(super) fn error_context(&self, sent: Sent, fatal: bool) -> server::Context {
+        let max_message = self.limits.max_error_message;
+        server::Context { sent, fatal, verified: !self.unverified, max_message }
+    }
+
+    // Views.
+
+    /// The columns of the result set in progress, or of the last one.
+    #[must_use]
+    pub fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
+    /// The row of the last [`Step::Row`], until the next step; an empty one otherwise.
+    #[inline]
+    #[must_use]
+    pub fn row(&self) -> Row<'_> {
+        Row::new(self.recv.bytes(self.row), &self.columns)
+    }
+
+    /// The row of the last [`Step::Row`] together with every further row that is complete in the
+    /// buffer, until the next step. They count as read, looked at or not.
+    pub fn batch(&mut self) -> Batch<'_> {
+        let (span, rows) = match self.state {
+            State::Rows(_) if self.row != Span::default() => self.recv.more_rows(),
+            _ => (Span::default(), 0),
+        };
+        let first = self.recv.bytes(self.row);
+        Batch::new(first, self.recv.bytes(span), rows + 1, &self.columns)
+    }
+
+    /// What the server said at the last [`Step::Done`].
+    #[must_use]
+    pub fn done(&self) -> Done {
+        self.last_ok.done()
+    }
+
+    /// Drops the rows that are left of the result set in progress, as they arrive: none has to fit
+    /// into memory. The next step is [`Step::Done`] or an error.
+    pub fn skip_rows(&mut self) {
+        self.skipping = matches!(self.state, State::Rows(_));
+    }
+
+    /// What the server says of itself and of the session.
+    #[must_use]
+    pub const fn server(&self) -> &ServerInfo {
+        &self.info
+    }
+
+    /// Notes the default database that a command has set, for servers that do not tell.
+    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "only fronts know"))]
+    pub(crate) fn set_database(&mut self, database: &str) {
+        self.info.database = Some(database.to_owned());
+    }
+
+    /// What both sides agreed on.
+    #[must_use]
+    pub const fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    /// Whether the bytes on the wire are encrypted.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+}
+
+fn dead() -> Error {
+    ProtocolError::new(Kind::Dead, Sent::No).into()
+}
+
+/// How a transition ended.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// Nothing to tell yet.
+    Continue,
+    Step(Step),
+    /// The server refused: not a fault of the connection.
+    Refused(ServerError),
+}

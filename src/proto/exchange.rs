@@ -1,0 +1,226 @@
+//! Replies to commands: OK packets, result set headers, column definitions, terminators.
+
+use std::sync::Arc;
+
+use super::Fault;
+use super::connection::Connection;
+use super::recv::Span;
+use crate::error::ProtocolErrorKind as Kind;
+use crate::wire::packet::MAX_CHUNK;
+use crate::wire::{
+    Capabilities, ColumnDefinition, EofPacket, OkPacket, ProgressReport, ResultSetHeader,
+    SessionState, StateChange, StatusFlags,
+};
+
+/// Below this length a packet that starts with 0xFE is an EOF packet and no row, without
+/// `DEPRECATE_EOF`.
+const EOF_BELOW: usize = 9;
+
+/// What may answer a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reply {
+    /// One OK packet.
+    Ok,
+    /// OK packets and text result sets.
+    Results,
+}
+
+/// How a statement, or one result of it, ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Done {
+    /// Rows inserted, changed or deleted; see also `Config::found_rows`.
+    pub affected_rows: u64,
+    /// The first id that the statement made by itself, or 0.
+    pub last_insert_id: u64,
+    /// How many warnings there are; stops at 65,535. `SHOW WARNINGS` lists them.
+    pub warnings: u16,
+    /// The session's status after the statement.
+    pub status: StatusFlags,
+    /// The server's message for people, such as `Rows matched: 1  Changed: 1  Warnings: 0`.
+    pub info: String,
+    state: Vec<u8>,
+}
+
+impl Done {
+    /// Whether another result follows.
+    #[must_use]
+    pub const fn more_results(&self) -> bool {
+        self.status.contains(StatusFlags::MORE_RESULTS)
+    }
+
+    /// What the statement changed in the session, as far as the server tracks it.
+    #[must_use]
+    pub fn session_state(&self) -> SessionState<'_> {
+        SessionState::decode(&self.state).unwrap_or_default()
+    }
+}
+
+/// The last OK packet or terminator, in buffers that are used again.
+#[derive(Debug, Default)]
+pub(super) struct LastOk {
+    affected_rows: u64,
+    last_insert_id: u64,
+    warnings: u16,
+    pub(super) status: StatusFlags,
+    info: Vec<u8>,
+    state: Vec<u8>,
+    /// Progress reports of the command in progress.
+    reports: u64,
+    /// The last progress report.
+    report: Span,
+}
+
+impl LastOk {
+    pub(super) fn end_command(&mut self) {
+        self.reports = 0;
+    }
+
+    pub(super) fn done(&self) -> Done {
+        Done {
+            affected_rows: self.affected_rows,
+            last_insert_id: self.last_insert_id,
+            warnings: self.warnings,
+            status: self.status,
+            info: String::from_utf8_lossy(&self.info).into_owned(),
+            state: self.state.clone(),
+        }
+    }
+
+    /// After an error there is nothing to tell, and the status is as it was.
+    pub(super) fn forget(&mut self) {
+        *self = Self { status: self.status.without(StatusFlags::MORE_RESULTS), ..Self::default() };
+    }
+
+    /// The info text of the login's OK is not for people.
+    pub(super) fn forget_info(&mut self) {
+        self.info.clear();
+    }
+
+    fn set(&mut self, ok: &OkPacket<'_>) {
+        self.affected_rows = ok.affected_rows;
+        self.last_insert_id = ok.last_insert_id;
+        self.warnings = ok.warnings;
+        self.status = ok.status;
+        self.info.clear();
+        self.info.extend_from_slice(ok.info);
+        self.state.clear();
+        self.state.extend_from_slice(ok.session_state.encoded());
+    }
+}
+
+impl Connection {
+    /// An OK packet in place of a result set.
+    pub(super) fn on_ok(&mut self, span: Span) -> Result<(), Fault> {
+        self.clear_columns();
+        self.take_ok(span)
+    }
+
+    fn take_ok(&mut self, span: Span) -> Result<(), Fault> {
+        if span.len > self.limits.max_state_bytes {
+            let value = u64::try_from(self.limits.max_state_bytes).unwrap_or(u64::MAX);
+            return Err(Kind::Limit { limit: "max_state_bytes", value }.into());
+        }
+        let ok = OkPacket::decode(self.recv.bytes(span), self.capabilities)?;
+        for change in ok.session_state.changes() {
+            if let StateChange::Schema(schema) = change? {
+                let schema = String::from_utf8_lossy(schema).into_owned();
+                self.info.database = Some(schema).filter(|schema| !schema.is_empty());
+            }
+        }
+        self.info.status = ok.status;
+        self.last_ok.set(&ok);
+        Ok(())
+    }
+
+    /// The first packet of a result set: how many definitions follow.
+    pub(super) fn on_result_set_header(&mut self, span: Span) -> Result<usize, Fault> {
+        self.clear_columns();
+        let header = ResultSetHeader::decode(self.recv.bytes(span), self.capabilities)?;
+        match usize::try_from(header.columns) {
+            Ok(columns) if columns <= self.limits.max_columns => Ok(columns),
+            _ => {
+                let value = u64::try_from(self.limits.max_columns).unwrap_or(u64::MAX);
+                Err(Kind::Limit { limit: "max_columns", value }.into())
+            }
+        }
+    }
+
+    /// Rows that were kept share the old columns; otherwise their buffers are used again.
+    fn clear_columns(&mut self) {
+        match Arc::get_mut(&mut self.columns) {
+            Some(columns) => columns.clear(),
+            None => self.columns = Arc::default(),
+        }
+    }
+
+    pub(super) fn on_column_definition(&mut self, span: Span) -> Result<(), Fault> {
+        let definition = ColumnDefinition::decode(self.recv.bytes(span), self.capabilities)?;
+        // Nobody shares the columns before the first row.
+        let columns = Arc::make_mut(&mut self.columns);
+        columns.push(&definition);
+        if columns.text_len() > self.limits.max_metadata_bytes {
+            let value = u64::try_from(self.limits.max_metadata_bytes).unwrap_or(u64::MAX);
+            return Err(Kind::Limit { limit: "max_metadata_bytes", value }.into());
+        }
+        Ok(())
+    }
+
+    /// The EOF packet behind the definitions; its status is provisional.
+    pub(super) fn on_columns_end(&mut self, span: Span) -> Result<(), Fault> {
+        self.info.status = EofPacket::decode(self.recv.bytes(span))?.status;
+        Ok(())
+    }
+
+    /// Whether a packet in a row's place that starts with 0xFE ends the rows: decided by its
+    /// reassembled length.
+    pub(super) fn ends_rows(&self, span: Span) -> bool {
+        if self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
+            span.len <= MAX_CHUNK
+        } else {
+            span.len < EOF_BELOW
+        }
+    }
+
+    /// The end of the rows: an EOF packet, or an OK packet in its place. Some servers send the
+    /// first although the second was agreed on; an OK packet is never that short.
+    pub(super) fn on_terminator(&mut self, span: Span) -> Result<(), Fault> {
+        let deprecated = self.capabilities.contains(Capabilities::DEPRECATE_EOF);
+        if deprecated && span.len != EofPacket::SIZE {
+            return self.take_ok(span);
+        }
+        let EofPacket { warnings, status } = EofPacket::decode(self.recv.bytes(span))?;
+        self.info.status = status;
+        self.last_ok.set(&OkPacket {
+            affected_rows: 0,
+            last_insert_id: 0,
+            status,
+            warnings,
+            info: b"",
+            session_state: SessionState::default(),
+        });
+        Ok(())
+    }
+
+    /// Whether an ERR packet is a progress report, which it then takes.
+    pub(super) fn on_progress(&mut self, span: Span) -> Result<bool, Fault> {
+        let payload = self.recv.bytes(span);
+        if !ProgressReport::is_report(payload, self.capabilities) {
+            return Ok(false);
+        }
+        ProgressReport::decode(payload)?;
+        self.last_ok.report = span;
+        self.last_ok.reports += 1;
+        if self.last_ok.reports > self.limits.max_progress_packets {
+            let value = self.limits.max_progress_packets;
+            return Err(Kind::Limit { limit: "max_progress_packets", value }.into());
+        }
+        Ok(true)
+    }
+
+    /// The report of the last [`Step::Progress`](super::Step::Progress), until the next step.
+    #[must_use]
+    pub fn progress(&self) -> Option<ProgressReport<'_>> {
+        ProgressReport::decode(self.recv.bytes(self.last_ok.report)).ok()
+    }
+}

@@ -1,0 +1,129 @@
+//! Moves bytes between the connection and the transport.
+
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use super::Session;
+use crate::error::{Error, IoError, IoTask, Lost, ProtocolErrorKind, Result};
+use crate::proto::Step;
+
+/// How long a session that closes waits for the transport to take its farewell (T-101).
+const FAREWELL: Duration = Duration::from_secs(1);
+
+impl Session {
+    /// The connection's next step that is not a wish for input.
+    #[inline]
+    pub(super) async fn step(&mut self) -> Result<Step> {
+        match self.connection.step() {
+            Ok(Step::NeedInput) => self.step_with_input().await,
+            Err(error) => Err(self.explain(error)),
+            step => step,
+        }
+    }
+
+    async fn step_with_input(&mut self) -> Result<Step> {
+        loop {
+            self.transfer().await?;
+            match self.connection.step() {
+                Ok(Step::NeedInput) => {}
+                Err(error) => return Err(self.explain(error)),
+                step => return step,
+            }
+        }
+    }
+
+    /// Writes what is to be written and reads what is there, until some input came.
+    ///
+    /// Both go on at the same time, so that neither side waits for the other with full buffers
+    /// (T-40). All progress is the connection's: the future can be dropped anywhere.
+    pub(super) async fn transfer(&mut self) -> Result<()> {
+        poll_fn(|cx| self.poll_transfer(cx)).await
+    }
+
+    fn poll_transfer(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if self.write_error.is_none()
+            && let Poll::Ready(Err(error)) = self.poll_send(cx)
+        {
+            // The server may have said why it stopped listening (E-07): read on first.
+            self.write_error = Some(error);
+        }
+        let read = ready!(self.poll_receive(cx));
+        Poll::Ready(read.map_err(|error| match self.write_error.take() {
+            Some(first) => self.io_error(IoTask::Write, first),
+            None => self.io_error(IoTask::Read, error),
+        }))
+    }
+
+    /// Writes until nothing is left to write.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut wrote = false;
+        while !self.connection.send_buf().is_empty() {
+            let n = ready!(self.stream.poll_write(cx, self.connection.send_buf()))?;
+            if n == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.connection.sent(n);
+            wrote = true;
+        }
+        if wrote { self.stream.poll_flush(cx) } else { Poll::Ready(Ok(())) }
+    }
+
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let n = ready!(self.stream.poll_read(cx, self.connection.spare()))?;
+        self.connection.received(n);
+        self.received = self.received.saturating_add(u64::try_from(n).unwrap_or(u64::MAX));
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes what the server may have sent while nothing was asked for, such as the reason why it
+    /// closed the connection, without waiting. Costs no system call unless something is there.
+    pub(super) async fn look(&mut self) {
+        if !self.connection.is_idle() {
+            return;
+        }
+        poll_fn(|cx| {
+            // A failure shows again when the command is sent.
+            let _ = self.poll_receive(cx);
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    /// Adds to an error what only the driver knows.
+    #[cold]
+    pub(super) fn explain(&mut self, error: Error) -> Error {
+        let lost = match &error {
+            Error::Protocol(error) => {
+                matches!(error.kind(), ProtocolErrorKind::ConnectionLost(lost) if lost != Lost::Idle)
+            }
+            _ => false,
+        };
+        match self.write_error.take() {
+            // The input ended without an explanation: what failed first is the reason.
+            Some(first) if lost => {
+                let sent = error.was_sent();
+                IoError::new(IoTask::Write, self.peer.clone(), sent, first).into()
+            }
+            _ => error,
+        }
+    }
+
+    #[cold]
+    pub(super) fn io_error(&mut self, task: IoTask, error: io::Error) -> Error {
+        let sent = self.connection.unanswered_sent();
+        self.connection.abort();
+        IoError::new(task, self.peer.clone(), sent, error).into()
+    }
+
+    pub(super) async fn close_in_order(&mut self) {
+        let _ = self.connection.quit();
+        let farewell = poll_fn(|cx| {
+            ready!(self.poll_send(cx))?;
+            self.stream.poll_shutdown(cx)
+        });
+        let _ = tokio::time::timeout(FAREWELL, farewell).await;
+        self.connection.abort();
+    }
+}

@@ -1,0 +1,297 @@
+//! The tokio front: sockets, timeouts, and the session over [`Connection`].
+
+mod connect;
+mod driver;
+mod rows;
+mod stream;
+
+use std::sync::Arc;
+
+pub use rows::Rows;
+
+use crate::config::Config;
+use crate::error::{Result, UsageError};
+use crate::login::set_names;
+use crate::proto::{Connection, Done, Step};
+use crate::row::FromRow;
+use crate::wire::StatusFlags;
+use stream::Stream;
+
+/// A session with a server.
+///
+/// One statement runs at a time: [`Rows`] borrow the session until they are read or dropped, so a
+/// second command meanwhile does not compile:
+///
+/// ```compile_fail,E0499
+/// # async fn example(mut session: mywire::Session) -> mywire::Result<()> {
+/// let mut rows = session.query("SELECT 1", ()).await?;
+/// session.ping().await?;
+/// rows.next().await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// **Dropped futures.** Every method may be dropped at any await. What was under way is settled by
+/// the next method: replies that are still due are read and thrown away, up to
+/// [`Limits::max_discard`](crate::Limits) bytes; beyond that the session closes with an error that
+/// says so. A later statement never sees an earlier one's rows. A dropped statement may or may not
+/// have been executed.
+///
+/// **Errors.** [`Error::is_fatal`](crate::Error::is_fatal) tells whether the session is still usable. A dead one answers
+/// every call with an error and writes nothing.
+///
+/// Dropping a session closes it; [`close`](Self::close) does so in order.
+#[derive(Debug)]
+pub struct Session {
+    connection: Connection,
+    stream: Stream,
+    config: Arc<Config>,
+    /// How the server is called in errors.
+    peer: Box<str>,
+    /// Bytes received since the session was opened.
+    received: u64,
+    /// Why writing failed, until reading has shown whether the server said more about it.
+    write_error: Option<std::io::Error>,
+}
+
+/// The parameters of a statement. For now there are none: `()`.
+pub trait Params: sealed::Sealed {}
+
+impl Params for () {}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for () {}
+}
+
+impl Session {
+    /// Runs a statement and streams what it returns.
+    ///
+    /// Without parameters the SQL goes out as it is, through the text protocol. Cost: one write,
+    /// and reads as the rows are asked for; nothing is buffered beyond the session's read buffer,
+    /// and the server waits while nobody reads. A statement that returns no rows gives [`Rows`]
+    /// without columns.
+    ///
+    /// Fails with the server's error, or if the statement exceeds 1 GiB. Cancel-safe: see
+    /// [`Session`].
+    pub async fn query(&mut self, sql: &str, params: impl Params) -> Result<Rows<'_>> {
+        let _ = params;
+        self.settle().await?;
+        self.connection.query(sql.as_bytes())?;
+        let begun = self.begin_result().await?;
+        Ok(Rows::new(self, begun))
+    }
+
+    /// Runs a statement to its end and tells how it went. Rows that it returns are skipped.
+    ///
+    /// Cancel-safe: see [`Session`].
+    pub async fn execute(&mut self, sql: &str, params: impl Params) -> Result<Done> {
+        self.query(sql, params).await?.finish().await
+    }
+
+    /// Runs a statement that returns exactly one row, and decodes it.
+    ///
+    /// No row and more than one are errors; the session is usable after both. Cancel-safe: see
+    /// [`Session`].
+    pub async fn fetch_one<T>(&mut self, sql: &str, params: impl Params) -> Result<T>
+    where
+        T: for<'r> FromRow<'r>,
+    {
+        self.fetch_optional(sql, params).await?.ok_or_else(|| UsageError::NoRow.into())
+    }
+
+    /// Runs a statement that returns at most one row, and decodes it.
+    ///
+    /// More than one row is an error; the session is usable after it. Cancel-safe: see
+    /// [`Session`].
+    pub async fn fetch_optional<T>(&mut self, sql: &str, params: impl Params) -> Result<Option<T>>
+    where
+        T: for<'r> FromRow<'r>,
+    {
+        let mut rows = self.query_rows(sql, params).await?;
+        let Some(row) = rows.next().await? else { return Ok(None) };
+        let value = row.decode()?;
+        if rows.next().await?.is_some() {
+            return Err(UsageError::ManyRows.into());
+        }
+        rows.finish().await?;
+        Ok(Some(value))
+    }
+
+    /// Runs a statement and decodes all rows of its first result.
+    ///
+    /// Memory grows with the result; [`query`](Self::query) streams it instead. Cancel-safe: see
+    /// [`Session`].
+    pub async fn fetch_all<T>(&mut self, sql: &str, params: impl Params) -> Result<Vec<T>>
+    where
+        T: for<'r> FromRow<'r>,
+    {
+        let mut rows = self.query_rows(sql, params).await?;
+        let all = rows.collect().await?;
+        rows.finish().await?;
+        Ok(all)
+    }
+
+    /// [`query`](Self::query) for statements that must return rows.
+    async fn query_rows(&mut self, sql: &str, params: impl Params) -> Result<Rows<'_>> {
+        let rows = self.query(sql, params).await?;
+        if rows.columns().is_empty() {
+            return Err(UsageError::NoResultSet.into());
+        }
+        Ok(rows)
+    }
+
+    /// Asks whether the server is there. Cost: one round trip; the server's idle timer starts anew.
+    pub async fn ping(&mut self) -> Result<()> {
+        self.settle().await?;
+        self.connection.ping()?;
+        self.finish_command().await.map(drop)
+    }
+
+    /// Makes `database` the default database.
+    pub async fn use_database(&mut self, database: &str) -> Result<()> {
+        self.settle().await?;
+        self.connection.init_db(database.as_bytes())?;
+        self.finish_command().await?;
+        self.connection.set_database(database);
+        Ok(())
+    }
+
+    /// Makes the session as good as new: rolls back, drops temporary tables, user variables,
+    /// prepared statements and locks, and takes the server's values for session variables. The
+    /// default database stays, and the character set is utf8mb4 again.
+    ///
+    /// Cost: one round trip; both commands go out in one write.
+    pub async fn reset(&mut self) -> Result<()> {
+        self.settle().await?;
+        self.connection.reset_connection()?;
+        self.connection.query(set_names(&self.config).as_bytes())?;
+        self.finish_command().await?;
+        self.finish_command().await.map(drop)
+    }
+
+    /// Says good-bye to the server and closes the transport. Never waits for long: a peer that does
+    /// not take the farewell loses it.
+    pub async fn close(mut self) -> Result<()> {
+        self.close_in_order().await;
+        Ok(())
+    }
+
+    /// The server's version as it calls itself.
+    #[must_use]
+    pub fn server_version(&self) -> &str {
+        self.connection.server().version()
+    }
+
+    /// Whether the server looks like a MariaDB.
+    #[must_use]
+    pub fn is_mariadb(&self) -> bool {
+        self.connection.server().is_mariadb()
+    }
+
+    /// The session's id on the server, as its greeting gave it: 32 bits of it, and a proxy's behind
+    /// a proxy. `SELECT CONNECTION_ID()` knows better.
+    #[must_use]
+    pub fn connection_id(&self) -> u32 {
+        self.connection.server().connection_id()
+    }
+
+    /// The last status word that the server sent.
+    #[must_use]
+    pub fn status(&self) -> StatusFlags {
+        self.connection.server().status()
+    }
+
+    /// The default database, as far as the server tells.
+    #[must_use]
+    pub fn database(&self) -> Option<&str> {
+        self.connection.server().database()
+    }
+
+    /// Whether a transaction is open, according to the last status word.
+    #[must_use]
+    pub fn in_transaction(&self) -> bool {
+        self.status().contains(StatusFlags::IN_TRANS)
+    }
+
+    /// How many warnings the last statement left; `SHOW WARNINGS` lists them.
+    #[must_use]
+    pub fn warnings(&self) -> u16 {
+        self.connection.done().warnings
+    }
+
+    /// Whether the bytes on the wire are encrypted by TLS.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.connection.is_encrypted()
+    }
+
+    /// The authentication plugin that logged the session in.
+    #[must_use]
+    pub fn auth_plugin(&self) -> &'static str {
+        self.connection.server().auth_plugin()
+    }
+
+    /// Whether the session died of an error.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.connection.is_dead()
+    }
+
+    /// Waits for the next result of the command in progress: `true` if it is a result set, `false`
+    /// if it was an OK.
+    async fn begin_result(&mut self) -> Result<bool> {
+        loop {
+            match self.step().await? {
+                Step::Columns => return Ok(true),
+                Step::Done => return Ok(false),
+                _ => {}
+            }
+        }
+    }
+
+    /// Waits for the end of a command that returns no rows.
+    async fn finish_command(&mut self) -> Result<Done> {
+        while self.step().await? != Step::Done {}
+        Ok(self.connection.done())
+    }
+
+    /// Brings the session to where a command can be given: what an earlier one left is read and
+    /// thrown away.
+    async fn settle(&mut self) -> Result<()> {
+        self.look().await;
+        let limits = &self.config.limits;
+        let (max_discard, max_results) = (limits.max_discard, limits.max_results);
+        let last = self.received.saturating_add(max_discard);
+        let mut results = 0;
+        self.connection.skip_rows();
+        loop {
+            match self.connection.step() {
+                Ok(Step::Idle) => return Ok(()),
+                Ok(Step::NeedInput) => {
+                    if self.received > last || results > max_results {
+                        self.connection.abort();
+                        return Err(UsageError::AbandonedResult { max_discard }.into());
+                    }
+                    self.transfer().await?;
+                }
+                Ok(Step::Done) => results += 1,
+                Ok(_) => self.connection.skip_rows(),
+                // It was about what nobody waits for any more.
+                Err(error) if !error.is_fatal() => {}
+                Err(error) => return Err(self.explain(error)),
+            }
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // A farewell keeps the server from counting an aborted client. It is offered, not waited
+        // for: an unread reply would stand in its way anyway.
+        if !self.connection.is_dead() && self.connection.is_idle() && self.connection.quit().is_ok()
+        {
+            self.stream.try_write(self.connection.send_buf());
+        }
+    }
+}

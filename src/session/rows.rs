@@ -1,0 +1,141 @@
+//! The rows of a statement, streamed.
+
+use super::Session;
+use crate::columns::Columns;
+use crate::error::Result;
+use crate::proto::{Done, Step};
+use crate::row::{Batch, FromRow, Row};
+use crate::wire::StatusFlags;
+
+/// The rows of a statement, lent one by one from the session's read buffer.
+///
+/// Nothing is read from the server before it is asked for, and nothing is copied: memory stays
+/// flat whatever the result's size and the reader's speed.
+///
+/// Dropping it leaves the rest unread; the session's next command skips it, see [`Session`].
+/// Cancel-safe: a method whose future is dropped lost nothing, and can be called again.
+#[derive(Debug)]
+pub struct Rows<'s> {
+    session: &'s mut Session,
+    /// A result set is open: rows or its end are still due.
+    open: bool,
+    /// Another result follows this one.
+    more: bool,
+}
+
+impl<'s> Rows<'s> {
+    pub(super) fn new(session: &'s mut Session, open: bool) -> Self {
+        let mut rows = Self { session, open, more: false };
+        if !open {
+            rows.note_end();
+        }
+        rows
+    }
+
+    /// The columns of the result set; none if the statement returned no rows.
+    #[must_use]
+    pub fn columns(&self) -> &Columns {
+        self.session.connection.columns()
+    }
+
+    /// The next row, or `None` at the end of the result set.
+    ///
+    /// Cost: no allocation and no copy; a read only when no whole row is in the buffer. Fails if
+    /// the server ends the statement with an error, after the rows before it.
+    #[inline]
+    pub async fn next(&mut self) -> Result<Option<Row<'_>>> {
+        if self.advance().await? { Ok(Some(self.session.connection.row())) } else { Ok(None) }
+    }
+
+    /// All rows that are complete in the read buffer, at least one, or `None` at the end of the
+    /// result set.
+    ///
+    /// The rows of a batch can be held together. Those that are not looked at are gone with it. An
+    /// error of the server, and the end, come with the next call. Cost: no allocation, no copy, and
+    /// one look at each row's header.
+    pub async fn next_batch(&mut self) -> Result<Option<Batch<'_>>> {
+        if self.advance().await? { Ok(Some(self.session.connection.batch())) } else { Ok(None) }
+    }
+
+    /// Calls `f` with each row that is left of the result set; stops at its first error, and at the
+    /// server's.
+    pub async fn for_each(&mut self, mut f: impl FnMut(Row<'_>) -> Result<()>) -> Result<()> {
+        while let Some(batch) = self.next_batch().await? {
+            for row in batch {
+                f(row?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Decodes all rows that are left of the result set. Memory grows with their number.
+    pub async fn collect<T>(&mut self) -> Result<Vec<T>>
+    where
+        T: for<'r> FromRow<'r>,
+    {
+        let mut all = Vec::new();
+        self.for_each(|row| {
+            all.push(row.decode()?);
+            Ok(())
+        })
+        .await?;
+        Ok(all)
+    }
+
+    /// Skips what is left of this result and goes to the next one of the statement: `false` if
+    /// there is none.
+    ///
+    /// The next one can be without columns: a statement that returned no rows.
+    pub async fn next_result(&mut self) -> Result<bool> {
+        self.skip().await?;
+        if !self.more {
+            return Ok(false);
+        }
+        // Whatever comes of it, this result is over.
+        self.more = false;
+        self.open = self.session.begin_result().await?;
+        if !self.open {
+            self.note_end();
+        }
+        Ok(true)
+    }
+
+    /// Skips whatever is left of the statement and tells how it ended.
+    ///
+    /// Reads to the end, however far that is. An error in a later result of the statement is
+    /// reported here.
+    pub async fn finish(mut self) -> Result<Done> {
+        while self.next_result().await? {}
+        Ok(self.session.connection.done())
+    }
+
+    /// Goes to the next row; `false` at the end.
+    #[inline]
+    async fn advance(&mut self) -> Result<bool> {
+        while self.open {
+            match self.session.step().await {
+                Ok(Step::Row) => return Ok(true),
+                Ok(Step::Done) => self.note_end(),
+                Ok(_) => {}
+                Err(error) => {
+                    self.open = false;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    async fn skip(&mut self) -> Result<()> {
+        if self.open {
+            self.session.connection.skip_rows();
+        }
+        while self.advance().await? {}
+        Ok(())
+    }
+
+    fn note_end(&mut self) {
+        self.open = false;
+        self.more = self.session.status().contains(StatusFlags::MORE_RESULTS);
+    }
+}
