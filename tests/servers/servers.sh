@@ -58,6 +58,8 @@ folders() {
   [[ ! "$CACHE$RUN$PW" =~ [\'\"\`\$\#\;:\\[:cntrl:]] ]] || die "MYWIRE_SERVERS_CACHE, _RUN or _PASSWORD holds a character that option files cannot"
 }
 
+take() { flock -w 2 "$1" || { say "waiting for another servers.sh that is busy in $2"; flock "$1"; }; } # DESCRIPTOR FOLDER
+
 # Takes the run folder's lock on descriptor 8. The folder may have been destroyed while we waited:
 # then the lock is on a deleted file and the wait starts over.
 lock() {
@@ -66,7 +68,7 @@ lock() {
     # /tmp is everybody's: a folder prepared by someone else is not to be trusted
     [ -O "$RUN" ] && [ ! -L "$RUN" ] || die "$RUN is not this user's own folder"
     chmod 700 "$RUN"; exec 8>"$RUN/.lock"
-    flock -w 2 8 || { say "waiting for another servers.sh that is busy in $RUN"; flock 8; }
+    take 8 "$RUN"
     [ "$RUN/.lock" -ef /proc/self/fd/8 ] && break
   done
   mkdir -p "$RUN/leases" "$RUN/bin"
@@ -99,7 +101,7 @@ detached() { # PIDFILE LOG KEPT_FD PROGRAM ARG...
     exec </dev/null >>"$log" 2>&1
     for f in /proc/self/fd/*; do f=${f##*/}; [ "$f" -le 2 ] || [ "$f" = "$keep" ] || eval "exec $f>&-"; done
     exec setsid "$@"
-  ) &
+  ) & disown   # no job of ours: an interrupt of `up` is not passed on to it
 }
 
 # ---------------------------------------------------------------- leases
@@ -122,7 +124,7 @@ lease() { # PID : with the lock held
 }
 watch() {
   local n
-  while [ -d "$RUN" ]; do
+  while [ "$RUN/.watcher" -ef /proc/self/fd/7 ]; do   # until somebody destroys the run folder
     sleep 1 7>&-
     lease_alive && continue
     lock   # waits for an `up` in flight, which may bring a lease
@@ -171,7 +173,8 @@ can_fetch() {
   for p in apt-get dpkg-deb tar; do command -v "$p" >/dev/null || cannot "$p, which fetches the test servers, is not on this machine"; done
   command -v gpgv >/dev/null || command -v sqv >/dev/null || cannot "gpgv, which verifies the archive that the test servers come from, is not on this machine"
   mirrors
-  KEYRING=${MYWIRE_SERVERS_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
+  KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg; [ -r "$KEYRING" ] || KEYRING=${KEYRING%.gpg}.pgp
+  KEYRING=${MYWIRE_SERVERS_KEYRING:-$KEYRING}
   [ -r "$KEYRING" ] || cannot "there is no $KEYRING (package debian-archive-keyring) to verify the archive that the test servers come from"
   [ -n "$MIRROR" ] || cannot "apt on this machine knows no Debian mirror to fetch the test servers from (MYWIRE_SERVERS_MIRROR may name one)"
   mkdir -p "$CACHE" 2>/dev/null && [ -w "$CACHE" ] || die "the cache folder $CACHE cannot be written"
@@ -220,6 +223,7 @@ unpack() { # DEB DEST TAR_ARG...
 fetch_base() { # NAME APTDIR
   local name=$1 st=$2 new=$CACHE/$1.new p d
   say "fetching $name from Debian $(suite_of "$name") into $CACHE/$name (once)"
+  : >"$st/log"
   # shellcheck disable=SC2046
   apt "$st" -s install $(packages_of "$name") || apt_failed "$st" "the packages of $name cannot be resolved"
   sed -nE 's/^Inst ([^ ]+) \(([^ ]+) .*/\1=\2/p' "$st/log" | while IFS= read -r p; do [[ ${p%%=*} =~ $SKIP ]] || echo "$p"; done >"$st/want"
@@ -251,14 +255,16 @@ daemon_package() { if is_mariadb "$1"; then echo mariadb-server-core; else echo 
 
 fetch_one() { # NAME
   local name=$1 st=$CACHE/.apt-$1.$BASHPID   # a name of its own: an interrupted run's apt-get may still be ending
+  local old=yes
   ! is_fetched "$name" || return 0
-  exec 9>"$CACHE/.lock-$name"; flock 9
+  exec 9>"$CACHE/.lock-$name"; take 9 "$CACHE/$name"
   if ! is_fetched "$name"; then
     rm -rf "$CACHE/.apt-$name".*
     apt_open "$st" "$(suite_of "$name")"
-    has_base "$name" || fetch_base "$name" "$st"
+    has_base "$name" || { old=; fetch_base "$name" "$st"; }
     if wants_addon "$name" && ! has_addon "$name"; then
-      fetch_addon "$name" "$st" || { fetch_base "$name" "$st"; fetch_addon "$name" "$st"; } ||
+      # an older base, whose version is gone from the archive, has to go too
+      fetch_addon "$name" "$st" || { [ -n "$old" ] && fetch_base "$name" "$st" && fetch_addon "$name" "$st"; } ||
         apt_failed "$st" "$(addon_of "$name") could not be downloaded or verified"
     fi
     rm -rf "$st"
@@ -316,7 +322,7 @@ make_certs() { # in the current folder
 fresh() { [ -n "$(find "$1/.done" -mtime -365 2>/dev/null)" ]; }
 cached_certs() {
   local c=$CACHE/certs
-  mkdir -p "$CACHE"; exec 9>"$CACHE/.lock-certs"; flock 9
+  mkdir -p "$CACHE"; exec 9>"$CACHE/.lock-certs"; take 9 "$c"
   fresh "$c" || {
     rm -rf "$c" "$c.new"; mkdir "$c.new"
     # not `( ... ) || die`: that would switch off set -e inside
@@ -390,7 +396,7 @@ CNF
 init_data() { # NAME
   local name=$1 d=$RUN/$1 template=$CACHE/$1-template
   rm -rf "$d/data" "$d/data.new"
-  exec 9>"$CACHE/.lock-$name-template"; flock 9
+  exec 9>"$CACHE/.lock-$name-template"; take 9 "$template"
   if ! cmp -s "$template/.id" "$CACHE/$name/.id"; then
     say "initialising $name (once)"
     "init_$(daemon_of "$name")" "$name" >"$d/init.log" 2>&1 9>&- || { tail -n 5 "$d/init.log" >&2; die "$name could not be initialised ($d/init.log, $d/error.log)"; }
@@ -432,7 +438,8 @@ port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 start() { # NAME : false when it ended at once
   local name=$1 d=$RUN/$1 i COMMAND loader
-  rm -f "$d/pid" "$d/ready" "$d/sock"; [ ! -e "$d/error.log" ] || mv "$d/error.log" "$d/error.log.old"
+  rm -f "$d/pid" "$d/ready" "$d/sock" "$d/sock.lock"   # of a killed server: we know that none lives
+  [ ! -e "$d/error.log" ] || mv "$d/error.log" "$d/error.log.old"
   command_of "$name" "$(daemon_of "$name")"
   # a copy of the loader under the server's name, so that the process is listed under that name
   loader=$CACHE/$name/ld/$(daemon_of "$name")
@@ -441,7 +448,7 @@ start() { # NAME : false when it ended at once
   detached "$d/pid" "$d/stdout.log" - "${COMMAND[@]}" --defaults-file="$d/my.cnf"
   local child=$!
   for ((i = 0; i < 2400; i++)); do
-    if [ -S "$d/sock" ] && answers "$name"; then disown "$child" 2>/dev/null || true; return 0; fi
+    if [ -S "$d/sock" ] && answers "$name"; then return 0; fi
     kill -0 "$child" 2>/dev/null || return 1
     sleep 0.05
   done
@@ -488,7 +495,7 @@ up_one() { # NAME : with the lock held
     grep -qsE 'ddress already in use|Bind on TCP/IP port' "$d/error.log" || break
     port=
   done
-  tail -n 3 "$d/error.log" "$d/stdout.log" >&2 || true; die "$name ended while starting ($d/error.log)"
+  grep -hsE '\[ERROR\]|^ERROR|fatal' "$d/error.log" "$d/stdout.log" | tail -n 3 >&2 || true; die "$name ended while starting ($d/error.log)"
 }
 wrapper() { # NAME : the package's client as one program
   local COMMAND c=$RUN/bin/$1-client; command_of "$1" "$(client_of "$1")"
