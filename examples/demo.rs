@@ -218,6 +218,9 @@ impl Watch {
         let cpu = (cpu_time() - self.cpu_at_start).as_secs_f64();
         self.look();
         self.bar.finish();
+        if !self.bar.is_hidden() {
+            eprintln!();
+        }
         let growth = self.warm_rss.map_or(0, |warm| self.peak_rss.saturating_sub(warm));
         format!(
             "{{\"rows\":{},\"bytes\":{},\"seconds\":{seconds:.3},\"cpu_seconds\":{cpu:.2},\

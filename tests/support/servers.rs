@@ -7,10 +7,7 @@
     dead_code,
     reason = "each test binary and the demo include this file and use a part of it"
 )]
-#![allow(
-    unreachable_pub,
-    reason = "included by other crates as a private module"
-)]
+#![allow(unreachable_pub, reason = "included by other crates as a private module")]
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
@@ -62,16 +59,11 @@ pub fn all() -> &'static [Server] {
 /// is the first of those, whatever the name.
 pub fn one(name: &str) -> Result<Server, String> {
     let servers = from_urls().unwrap_or_else(|| from_script(&[name], Some("0")))?;
-    servers
-        .into_iter()
-        .next()
-        .ok_or_else(|| format!("servers.sh did not tell of {name}"))
+    servers.into_iter().next().ok_or_else(|| format!("servers.sh did not tell of {name}"))
 }
 
 fn from_urls() -> Option<Result<Vec<Server>, String>> {
-    let urls = std::env::var("MYWIRE_TEST_URL")
-        .ok()
-        .filter(|urls| !urls.trim().is_empty())?;
+    let urls = std::env::var("MYWIRE_TEST_URL").ok().filter(|urls| !urls.trim().is_empty())?;
     Some(
         urls.split_whitespace()
             .enumerate()
@@ -99,21 +91,15 @@ fn from_url(name: String, url: &str) -> Result<Server, String> {
 }
 
 fn host_and_port(url: &str) -> Option<(String, u16)> {
-    let rest = url
-        .strip_prefix("mysql://")
-        .or_else(|| url.strip_prefix("mariadb://"))?;
+    let rest = url.strip_prefix("mysql://").or_else(|| url.strip_prefix("mariadb://"))?;
     let authority = rest.split(['/', '?']).next()?;
-    let address = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, address)| address);
+    let address = authority.rsplit_once('@').map_or(authority, |(_, address)| address);
     let (host, port) = match address.strip_prefix('[') {
         Some(v6) => {
             let (host, after) = v6.split_once(']')?;
             (host, after.strip_prefix(':'))
         }
-        None => address
-            .split_once(':')
-            .map_or((address, None), |(host, port)| (host, Some(port))),
+        None => address.split_once(':').map_or((address, None), |(host, port)| (host, Some(port))),
     };
     let port = port.map_or(Some(3306), |port| port.parse().ok())?;
     (!host.is_empty()).then(|| (host.to_owned(), port))
@@ -123,10 +109,7 @@ fn host_and_port(url: &str) -> Option<(String, u16)> {
 fn from_script(names: &[&str], testsuite: Option<&str>) -> Result<Vec<Server>, String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/servers.sh");
     let mut command = Command::new("bash");
-    command
-        .arg(&script)
-        .args(["up", "--lease", &leaseholder().to_string()])
-        .args(names);
+    command.arg(&script).args(["up", "--lease", &leaseholder().to_string()]).args(names);
     if let Some(testsuite) = testsuite {
         command.env("MYWIRE_SERVERS_TESTSUITE", testsuite);
     }
@@ -135,12 +118,7 @@ fn from_script(names: &[&str], testsuite: Option<&str>) -> Result<Vec<Server>, S
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|e| {
-            format!(
-                "bash, which runs {}, cannot be started ({e})",
-                script.display()
-            )
-        })?;
+        .map_err(|e| format!("bash, which runs {}, cannot be started ({e})", script.display()))?;
     // What takes long is announced on the script's stderr: shown at once, past the tests' output capture.
     // Its last line is the reason when it fails. What it prints on stdout fits into a pipe.
     let mut last = String::new();
@@ -150,9 +128,7 @@ fn from_script(names: &[&str], testsuite: Option<&str>) -> Result<Vec<Server>, S
             let _ = writeln!(io::stderr(), "{line}");
         }
     }
-    let output = child
-        .wait_with_output()
-        .map_err(|e| format!("servers.sh: {e}"))?;
+    let output = child.wait_with_output().map_err(|e| format!("servers.sh: {e}"))?;
     if !output.status.success() {
         let why = last.strip_prefix("servers.sh: ").unwrap_or(&last);
         return Err(if why.is_empty() {
@@ -163,22 +139,16 @@ fn from_script(names: &[&str], testsuite: Option<&str>) -> Result<Vec<Server>, S
     }
     let output = String::from_utf8_lossy(&output.stdout).into_owned();
     let value = |key: &str| {
-        let line = output.lines().find_map(|line| {
-            line.strip_prefix(key)?
-                .strip_prefix("='")?
-                .strip_suffix('\'')
-        });
+        let line = output
+            .lines()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix("='")?.strip_suffix('\''));
         line.ok_or_else(|| format!("servers.sh printed no {key}"))
     };
     let server = |name: &str| {
         let of = |what: &str| value(&format!("{}_{what}", name.to_uppercase()));
         Ok(Server {
             name: name.to_owned(),
-            flavor: if name.starts_with("mariadb") {
-                Flavor::MariaDb
-            } else {
-                Flavor::MySql
-            },
+            flavor: if name.starts_with("mariadb") { Flavor::MariaDb } else { Flavor::MySql },
             url: of("URL")?.to_owned(),
             host: "127.0.0.1".to_owned(),
             port: of("PORT")?
@@ -206,19 +176,11 @@ fn leaseholder() -> u32 {
 fn parent_of(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // pid (name) state ppid …, where the name may hold anything
-    stat.rsplit_once(')')?
-        .1
-        .split_whitespace()
-        .nth(1)?
-        .parse()
-        .ok()
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
 fn is_cargo(pid: u32) -> bool {
     let exe = fs::read_link(format!("/proc/{pid}/exe")).ok();
-    let name = exe
-        .as_deref()
-        .and_then(Path::file_name)
-        .and_then(|name| name.to_str());
+    let name = exe.as_deref().and_then(Path::file_name).and_then(|name| name.to_str());
     name.is_some_and(|name| name == "cargo" || name.starts_with("cargo-"))
 }

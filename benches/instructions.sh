@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Instructions per row, counted by callgrind: the difference between two runs, so that the set-up
+# does not count. The figures are the same whatever else the machine does.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+bench=$(cargo bench --bench rows --no-run --message-format=json 2>/dev/null |
+  sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
+few=20000 many=60000
+count() {
+  valgrind --tool=callgrind --callgrind-out-file=/dev/null "$bench" "$1" "$2" "$3" 2>&1 |
+    sed -n 's/.*Collected : \([0-9]*\).*/\1/p'
+}
+printf '%-10s %10s %10s %10s\n' instr/row drain next batch
+for shape in ints8 mixed7 strings4; do
+  printf '%-10s' "$shape"
+  for way in drain next batch; do
+    a=$(count "$shape" "$way" "$few") b=$(count "$shape" "$way" "$many")
+    printf ' %10s' $(((b - a) / (many - few)))
+  done
+  echo
+done

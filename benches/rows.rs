@@ -1,0 +1,334 @@
+//! The cost of a row of the text protocol, without a server.
+//!
+//! ```text
+//! cargo bench --bench rows                              nanoseconds per row, best of five
+//! cargo bench --bench rows -- SHAPE WAY ROWS            one run, for a profiler
+//! benches/instructions.sh                               instructions per row, from callgrind
+//! ```
+//!
+//! A block of packets is read again and again, as a socket would give it: the copy into the
+//! session's buffer is part of the cost, the kernel is not. `drain` is that copy alone.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a benchmark may fail loudly")]
+
+use std::hint::black_box;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use mywire::wire::{
+    Capabilities, ColumnDefinition, ColumnFlags, ColumnType, ExtendedMetadata, Greeting, OkPacket,
+    ResultSetHeader, SessionState, StatusFlags, TextRow, packet,
+};
+use mywire::{Config, Row, Session, SslMode};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Rows in the block: a multiple of 256 keeps the sequence ids right.
+const BLOCK_ROWS: usize = 256 * 16;
+
+const ROWS: u64 = 2_000_000;
+
+const CAPABILITIES: Capabilities = Capabilities::LONG_PASSWORD
+    .with(Capabilities::PROTOCOL_41)
+    .with(Capabilities::SECURE_CONNECTION)
+    .with(Capabilities::PLUGIN_AUTH)
+    .with(Capabilities::DEPRECATE_EOF);
+
+struct Shape {
+    name: &'static str,
+    columns: &'static [ColumnType],
+    cell: fn(row: usize, column: usize) -> Option<String>,
+    decode: fn(Row<'_>) -> u64,
+}
+
+const SHAPES: [Shape; 3] = [
+    Shape {
+        name: "ints8",
+        columns: &[ColumnType::LONGLONG; 8],
+        cell: |row, column| Some((row * 7919 + 10_usize.pow(column as u32)).to_string()),
+        decode: |row| {
+            type Ints = (i64, i64, i64, i64, i64, i64, i64, i64);
+            let (a, b, c, d, e, f, g, h) = row.decode::<Ints>().expect("eight integers");
+            (a ^ b ^ c ^ d ^ e ^ f ^ g ^ h) as u64
+        },
+    },
+    Shape {
+        name: "mixed7",
+        columns: &[
+            ColumnType::LONGLONG,
+            ColumnType::VAR_STRING,
+            ColumnType::VAR_STRING,
+            ColumnType::DOUBLE,
+            ColumnType::DATETIME,
+            ColumnType::TINY,
+            ColumnType::VAR_STRING,
+        ],
+        cell: |row, column| match column {
+            0 => Some((row * 1_000_003).to_string()),
+            1 => Some(format!("customer number {row:06}")),
+            2 => Some(format!("user{row}@example.com")),
+            3 => Some(format!("{}.25", row % 1000)),
+            4 => Some(format!("2026-11-{:02} 12:34:{:02}.654321", row % 28 + 1, row % 60)),
+            5 => Some((row % 2).to_string()),
+            _ => (row % 4 != 0).then(|| "a note".to_owned()),
+        },
+        decode: |row| {
+            // Dates are text until they have a type of their own.
+            let mut values = row.iter();
+            let mut next = || values.next().expect("seven columns").expect("well formed");
+            let id: i64 = mywire::FromValue::from_value(next().unwrap()).unwrap();
+            let name: &str = mywire::FromValue::from_value(next().unwrap()).unwrap();
+            let mail: &str = mywire::FromValue::from_value(next().unwrap()).unwrap();
+            let score: f64 = mywire::FromValue::from_value(next().unwrap()).unwrap();
+            let when = next().unwrap().bytes();
+            let flag: bool = mywire::FromValue::from_value(next().unwrap()).unwrap();
+            let note: Option<&str> =
+                next().map(|value| mywire::FromValue::from_value(value).unwrap());
+            (id as u64)
+                ^ (name.len() + mail.len() + when.len() + note.map_or(0, str::len)) as u64
+                ^ score.to_bits()
+                ^ u64::from(flag)
+        },
+    },
+    Shape {
+        name: "strings4",
+        columns: &[ColumnType::VAR_STRING; 4],
+        cell: |row, column| Some(format!("{row:020}{column:012}")),
+        decode: |row| {
+            let (a, b, c, d) = row.decode::<(&str, &str, &str, &str)>().expect("four strings");
+            (a.len() + b.len() + c.len() + d.len()) as u64 ^ u64::from(a.as_bytes()[19])
+        },
+    },
+];
+
+/// A way to read rows.
+type Way = fn(&Shape, u64) -> u64;
+
+const WAYS: [(&str, Way); 3] = [("drain", drain), ("next", read_next), ("batch", read_batch)];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    if let [shape, way, rows] = &arguments[..] {
+        let shape = SHAPES.iter().find(|known| known.name == *shape).expect("a known shape");
+        let (_, way) = WAYS.iter().find(|(name, _)| name == way).expect("a known way");
+        black_box(way(shape, rows.parse().expect("a number of rows")));
+        return;
+    }
+    println!("{:<10} {:>10} {:>10} {:>10}   bytes/row", "ns/row", "drain", "next", "batch");
+    for shape in &SHAPES {
+        let bytes = block(shape).len() / BLOCK_ROWS;
+        let [drain, next, batch] = WAYS.map(|(_, way)| best_ns(shape, way));
+        println!("{:<10} {drain:>10.1} {next:>10.1} {batch:>10.1}   {bytes}", shape.name);
+    }
+}
+
+fn best_ns(shape: &Shape, way: Way) -> f64 {
+    let runs = (0..5).map(|_| {
+        let start = Instant::now();
+        black_box(way(shape, ROWS));
+        start.elapsed().as_secs_f64() * 1e9 / ROWS as f64
+    });
+    runs.fold(f64::INFINITY, f64::min)
+}
+
+fn drain(shape: &Shape, rows: u64) -> u64 {
+    let mut endless = Endless::new(shape);
+    let mut buffer = vec![0; 128 << 10];
+    let bytes_per_row = endless.block.len() as u64 / BLOCK_ROWS as u64;
+    let mut left = rows * bytes_per_row;
+    let mut sum = 0;
+    while left > 0 {
+        let n = endless.fill(&mut buffer);
+        sum += u64::from(black_box(&buffer)[n / 2]);
+        left = left.saturating_sub(n as u64);
+    }
+    sum
+}
+
+fn read_next(shape: &Shape, rows: u64) -> u64 {
+    ready(async {
+        let mut session = session(shape).await;
+        let mut result = session.query("SELECT", ()).await.expect("a result set");
+        let mut sum = 0_u64;
+        for _ in 0..rows {
+            let row = result.next().await.expect("no error").expect("a row");
+            sum = sum.wrapping_add((shape.decode)(row));
+        }
+        sum
+    })
+}
+
+fn read_batch(shape: &Shape, rows: u64) -> u64 {
+    ready(async {
+        let mut session = session(shape).await;
+        let mut result = session.query("SELECT", ()).await.expect("a result set");
+        let (mut sum, mut seen) = (0_u64, 0);
+        while seen < rows {
+            let batch = result.next_batch().await.expect("no error").expect("rows");
+            for row in batch {
+                sum = sum.wrapping_add((shape.decode)(row.expect("well formed")));
+                seen += 1;
+            }
+        }
+        sum
+    })
+}
+
+async fn session(shape: &Shape) -> Session {
+    let config = Config::default().user("bench").ssl_mode(SslMode::Disabled);
+    Session::from_stream(Endless::new(shape), &config).await.expect("a login")
+}
+
+/// Runs a future that never waits.
+fn ready<T>(future: impl Future<Output = T>) -> T {
+    // The connect timeout wants a timer.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let _guard = runtime.as_ref().expect("a runtime").enter();
+    let mut future = std::pin::pin!(future);
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => unreachable!("the data are always there"),
+    }
+}
+
+/// A server that logs everybody in and answers the first query with rows for ever.
+struct Endless {
+    /// What comes before the rows: one part for each time the client has to be waited for.
+    before: Vec<Vec<u8>>,
+    block: Vec<u8>,
+    at: usize,
+}
+
+impl Endless {
+    fn new(shape: &Shape) -> Self {
+        Self { before: before(shape), block: block(shape), at: 0 }
+    }
+
+    fn fill(&mut self, buffer: &mut [u8]) -> usize {
+        let n = buffer.len().min(self.block.len() - self.at);
+        buffer[..n].copy_from_slice(&self.block[self.at..self.at + n]);
+        self.at = (self.at + n) % self.block.len();
+        n
+    }
+}
+
+impl AsyncRead for Endless {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.before.is_empty() {
+            let mut part = self.before.remove(0);
+            // An empty part is a moment without data.
+            if part.is_empty() {
+                return Poll::Pending;
+            }
+            let rest = part.split_off(part.len().min(buffer.remaining()));
+            if !rest.is_empty() {
+                self.before.insert(0, rest);
+            }
+            buffer.put_slice(&part);
+            return Poll::Ready(Ok(()));
+        }
+        let n = self.fill(buffer.initialize_unfilled());
+        buffer.advance(n);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Endless {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn before(shape: &Shape) -> Vec<Vec<u8>> {
+    let mut greeting = Vec::new();
+    let packet = Greeting {
+        server_version: b"9.0.0",
+        connection_id: 1,
+        nonce_first: [1; 8],
+        nonce_rest: &[2; 12],
+        capabilities: CAPABILITIES,
+        collation: 45,
+        status: StatusFlags::AUTOCOMMIT,
+        auth_plugin: b"mysql_native_password",
+    };
+    packet.encode(&mut greeting).expect("a greeting");
+    let mut ok = Vec::new();
+    OkPacket {
+        affected_rows: 0,
+        last_insert_id: 0,
+        status: StatusFlags::AUTOCOMMIT,
+        warnings: 0,
+        info: b"",
+        session_state: SessionState::default(),
+    }
+    .encode(0, CAPABILITIES, &mut ok);
+    let mut head = Vec::new();
+    let mut payload = Vec::new();
+    ResultSetHeader { columns: shape.columns.len() as u64, metadata_follows: true }
+        .encode(CAPABILITIES, &mut payload);
+    let mut sequence = packet::write(&mut head, &payload, 1);
+    for &column_type in shape.columns {
+        payload.clear();
+        ColumnDefinition {
+            catalog: b"def",
+            schema: b"",
+            table: b"",
+            org_table: b"",
+            name: b"c",
+            org_name: b"",
+            extended: ExtendedMetadata::default(),
+            collation: 45,
+            length: 0,
+            column_type,
+            flags: ColumnFlags::default(),
+            decimals: 0,
+        }
+        .encode(CAPABILITIES, &mut payload);
+        sequence = packet::write(&mut head, &payload, sequence);
+    }
+    // Rows start with id 0 in the block: pad the head to a whole round of ids with rows.
+    while sequence != 0 {
+        sequence = packet::write(&mut head, &row(shape, 0), sequence);
+    }
+    let framed = |payload: &[u8], sequence| {
+        let mut out = Vec::new();
+        packet::write(&mut out, payload, sequence);
+        out
+    };
+    vec![framed(&greeting, 0), framed(&ok, 2), Vec::new(), head]
+}
+
+fn block(shape: &Shape) -> Vec<u8> {
+    let mut block = Vec::new();
+    let mut sequence = 0;
+    for number in 0..BLOCK_ROWS {
+        sequence = packet::write(&mut block, &row(shape, number), sequence);
+    }
+    block
+}
+
+fn row(shape: &Shape, number: usize) -> Vec<u8> {
+    let cells: Vec<Option<String>> =
+        (0..shape.columns.len()).map(|column| (shape.cell)(number, column)).collect();
+    let mut payload = Vec::new();
+    TextRow::encode(cells.iter().map(|cell| cell.as_deref().map(str::as_bytes)), &mut payload);
+    payload
+}
