@@ -9,6 +9,7 @@
 //! A block of packets is read again and again, as a socket would give it: the copy into the
 //! session's buffer is part of the cost, the kernel is not. `drain` is that copy alone.
 
+#![allow(clippy::as_conversions, reason = "figures for people")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a benchmark may fail loudly")]
 

@@ -7,10 +7,10 @@
 //! Without `--url` it brings up a MySQL server of its own (see `tests/servers/README.md`) and stops
 //! it afterwards. The last line on standard output is JSON; everything else goes to standard error.
 
+#![allow(clippy::as_conversions, reason = "figures for people")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
 #[path = "../tests/support/servers.rs"]
-#[allow(dead_code, missing_docs, unreachable_pub, reason = "the tests use all of it")]
 mod servers;
 
 use std::process::ExitCode;

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use crate::columns::{ColumnInfo, Columns, type_name};
 use crate::error::{ColumnError, Error, ProtocolError, Result, Sent, UsageError, ValueError};
 use crate::value::{FromValue, RawValue};
-use crate::wire::DecodeError;
 use crate::wire::text_row::TextCells;
+use crate::wire::{DecodeError, Malformed};
 
 /// A row of a result set, lent from the read buffer.
 ///
@@ -50,7 +50,7 @@ impl<'r> Row<'r> {
         for _ in 0..index {
             cells.skip()?;
         }
-        cells.read()
+        cells.read().map_err(|fault| cells.error::<T>(fault))
     }
 
     /// One value's bytes as they came, `None` for NULL: the text that the server shows.
@@ -137,14 +137,41 @@ impl<'r> Cells<'r> {
         self.next_value().map(drop)
     }
 
+    /// Reads the next value. The fault is small, so that a good value travels in registers; see
+    /// [`error`](Self::error).
     #[inline]
-    fn read<T: FromValue<'r>>(&mut self) -> Result<T> {
-        let (info, cell) = self.next_value()?;
-        let value = match cell {
-            Some(bytes) => T::from_value(RawValue::new(bytes, info)),
-            None => T::from_null(),
+    fn read<T: FromValue<'r>>(&mut self) -> Result<T, CellFault> {
+        let Some((info, infos)) = self.infos.split_first() else {
+            return Err(CellFault::NoCell);
         };
-        value.map_err(|reason| self.column_error::<T>(reason))
+        let value = match self.cells.next_short_cell() {
+            Some(bytes) => T::from_value(RawValue::new(bytes, info)),
+            None => match self.cells.next_long_cell() {
+                Ok(Some(bytes)) => T::from_value(RawValue::new(bytes, info)),
+                Ok(None) => T::from_null(),
+                Err(_) => return Err(CellFault::NoCell),
+            },
+        };
+        match value {
+            Ok(value) => {
+                self.infos = infos;
+                Ok(value)
+            }
+            Err(reason) => Err(CellFault::Value(reason)),
+        }
+    }
+
+    /// What was wrong with the value that [`read`](Self::read) failed at.
+    #[cold]
+    #[inline(never)]
+    fn error<T>(mut self, fault: CellFault) -> Error {
+        match fault {
+            CellFault::Value(reason) => self.column_error(reason, std::any::type_name::<T>()),
+            CellFault::NoCell => match self.next_value() {
+                Err(error) => error,
+                Ok(_) => malformed(DecodeError::new("text row", Malformed::Truncated)),
+            },
+        }
     }
 
     /// Fails unless the row ends here (E-76).
@@ -153,16 +180,15 @@ impl<'r> Cells<'r> {
         self.cells.finish().map_err(malformed)
     }
 
-    /// An error about the value walked last.
-    #[cold]
-    fn column_error<T>(&self, reason: ValueError) -> Error {
-        let index = self.columns.len() - self.infos.len() - 1;
-        let info = &self.columns.infos()[index];
-        let name = self.columns.get(index).map(|column| column.name()).unwrap_or_default();
-        let rust_type = std::any::type_name::<T>();
+    /// An error about the value that is next.
+    fn column_error(&self, reason: ValueError, rust_type: &'static str) -> Error {
+        let index = self.columns.len() - self.infos.len();
+        let (Some(column), Some(info)) = (self.columns.get(index), self.infos.first()) else {
+            return UsageError::NoSuchIndex { index, columns: index }.into();
+        };
         ColumnError {
             index,
-            name: name.into(),
+            name: column.name().into(),
             column_type: info.column_type,
             type_name: type_name(info),
             // The paths of the standard library say nothing that the names do not.
@@ -175,6 +201,14 @@ impl<'r> Cells<'r> {
         }
         .into()
     }
+}
+
+/// Why a value could not be read, in a byte.
+#[derive(Clone, Copy)]
+enum CellFault {
+    /// The row ends, or what follows is no cell.
+    NoCell,
+    Value(ValueError),
 }
 
 #[cold]
@@ -193,7 +227,7 @@ impl<'r, T: FromValue<'r>> FromRow<'r> for T {
     fn from_row(row: Row<'r>) -> Result<Self> {
         check_columns(&row, 1)?;
         let mut cells = row.cells();
-        let value = cells.read()?;
+        let value = cells.read().map_err(|fault| cells.error::<T>(fault))?;
         cells.finish()?;
         Ok(value)
     }
@@ -212,7 +246,10 @@ macro_rules! tuples {
             fn from_row(row: Row<'r>) -> Result<Self> {
                 check_columns(&row, $count)?;
                 let mut cells = row.cells();
-                let tuple = ($(cells.read::<$name>()?,)+);
+                let tuple = ($(match cells.read::<$name>() {
+                    Ok(value) => value,
+                    Err(fault) => return Err(cells.error::<$name>(fault)),
+                },)+);
                 cells.finish()?;
                 Ok(tuple)
             }

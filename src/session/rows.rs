@@ -44,7 +44,17 @@ impl<'s> Rows<'s> {
     /// the server ends the statement with an error, after the rows before it.
     #[inline]
     pub async fn next(&mut self) -> Result<Option<Row<'_>>> {
-        if self.advance().await? { Ok(Some(self.session.connection.row())) } else { Ok(None) }
+        while self.open {
+            // Mostly the row is here, and no further future is made for it.
+            let step = match self.session.connection.step() {
+                Ok(Step::Row) => return Ok(Some(self.session.connection.row())),
+                step => self.session.wait_for(step).await,
+            };
+            if self.take(step)? {
+                return Ok(Some(self.session.connection.row()));
+            }
+        }
+        Ok(None)
     }
 
     /// All rows that are complete in the read buffer, at least one, or `None` at the end of the
@@ -110,17 +120,25 @@ impl<'s> Rows<'s> {
     }
 
     /// Goes to the next row; `false` at the end.
-    #[inline]
     async fn advance(&mut self) -> Result<bool> {
         while self.open {
-            match self.session.step().await {
-                Ok(Step::Row) => return Ok(true),
-                Ok(Step::Done) => self.note_end(),
-                Ok(_) => {}
-                Err(error) => {
-                    self.open = false;
-                    return Err(error);
-                }
+            let step = self.session.step().await;
+            if self.take(step)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Notes what a step means to the result set: `true` for a row.
+    fn take(&mut self, step: Result<Step>) -> Result<bool> {
+        match step {
+            Ok(Step::Row) => return Ok(true),
+            Ok(Step::Done) => self.note_end(),
+            Ok(_) => {}
+            Err(error) => {
+                self.open = false;
+                return Err(error);
             }
         }
         Ok(false)

@@ -115,13 +115,49 @@ fn parse(text: &[u8]) -> Result<(bool, u64), ValueError> {
         return parse_long(digits).map(|magnitude| (negative, magnitude));
     }
     let mut magnitude = 0_u64;
-    let mut wrong = 0_u8;
-    for &byte in digits {
-        let digit = byte.wrapping_sub(b'0');
-        wrong |= u8::from(digit > 9);
-        magnitude = magnitude.wrapping_mul(10).wrapping_add(u64::from(digit));
+    let mut rest = digits;
+    let mut wrong = 0_u64;
+    while let Some((eight, behind)) = rest.split_first_chunk::<8>() {
+        let (number, bad) = eight_digits(*eight);
+        magnitude = magnitude.wrapping_mul(100_000_000).wrapping_add(number);
+        wrong |= bad;
+        rest = behind;
+    }
+    if let Some((four, behind)) = rest.split_first_chunk::<4>() {
+        let (number, bad) = four_digits(*four);
+        magnitude = magnitude.wrapping_mul(10_000).wrapping_add(number);
+        wrong |= bad;
+        rest = behind;
+    }
+    for &byte in rest {
+        let digit = u64::from(byte.wrapping_sub(b'0'));
+        wrong |= u64::from(digit > 9);
+        magnitude = magnitude.wrapping_mul(10).wrapping_add(digit);
     }
     if wrong != 0 { Err(ValueError::Malformed) } else { Ok((negative, magnitude)) }
+}
+
+/// The number that eight digits are, and something other than 0 if they are none.
+///
+/// All eight at once in one register: pairs are joined, then pairs of pairs, then both halves.
+#[inline]
+fn eight_digits(text: [u8; 8]) -> (u64, u64) {
+    let digits = u64::from_le_bytes(text) ^ 0x3030_3030_3030_3030;
+    let bad = (digits | digits.wrapping_add(0x0606_0606_0606_0606)) & 0xF0F0_F0F0_F0F0_F0F0;
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+    let low = (pairs & 0x0000_00FF_0000_00FF).wrapping_mul(100 + (1_000_000 << 32));
+    let high = (pairs >> 16 & 0x0000_00FF_0000_00FF).wrapping_mul(1 + (10_000 << 32));
+    (low.wrapping_add(high) >> 32, bad)
+}
+
+/// [`eight_digits`] for four.
+#[inline]
+fn four_digits(text: [u8; 4]) -> (u64, u64) {
+    let digits = u32::from_le_bytes(text) ^ 0x3030_3030;
+    let bad = (digits | digits.wrapping_add(0x0606_0606)) & 0xF0F0_F0F0;
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+    let number = (pairs & 0xFF) * 100 + (pairs >> 16 & 0xFF);
+    (u64::from(number), u64::from(bad))
 }
 
 #[cold]
@@ -215,6 +251,24 @@ mod tests {
         assert_eq!(int(b"-0"), Ok(0_u8));
         assert_eq!(int(b"-5"), Ok(-5_i128));
         assert_eq!(int(b"18446744073709551615"), Ok(u128::from(u64::MAX)));
+    }
+
+    #[test]
+    fn every_length_and_every_wrong_byte() {
+        let digits = "1234567890123456789";
+        for length in 1..=digits.len() {
+            let text = &digits[..length];
+            assert_eq!(int::<u64>(text.as_bytes()), Ok(text.parse().unwrap()));
+            for position in 0..length {
+                for byte in (0..=255_u8).filter(|byte| !byte.is_ascii_digit()) {
+                    let mut text = text.as_bytes().to_vec();
+                    text[position] = byte;
+                    let sign = position == 0 && byte == b'-' && length > 1;
+                    let number = int::<i64>(&text);
+                    assert_eq!(number.is_ok(), sign, "{text:?}");
+                }
+            }
+        }
     }
 
     #[test]

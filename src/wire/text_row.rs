@@ -56,19 +56,28 @@ impl<'a> TextCells<'a> {
     /// The next cell; an error when the row has none left.
     #[inline]
     pub fn next_cell(&mut self) -> Result<Option<&'a [u8]>, DecodeError> {
-        // Most cells are shorter than 251 bytes: one byte of length, then the value.
-        if let Some((&length @ 0..=0xFA, rest)) = self.rest.split_first()
-            && let Some((cell, rest)) = rest.split_at_checked(usize::from(length))
-        {
-            self.rest = rest;
-            return Ok(Some(cell));
+        match self.next_short_cell() {
+            Some(cell) => Ok(Some(cell)),
+            None => self.next_long_cell(),
         }
-        self.next_long_cell()
     }
 
+    /// The next cell if it is one of the most: shorter than 251 bytes, with one byte of length.
+    #[inline]
+    pub(crate) fn next_short_cell(&mut self) -> Option<&'a [u8]> {
+        let (&length, rest) = self.rest.split_first()?;
+        if length > 0xFA {
+            return None;
+        }
+        let (cell, rest) = rest.split_at_checked(usize::from(length))?;
+        self.rest = rest;
+        Some(cell)
+    }
+
+    /// The next cell, whatever it is.
     #[cold]
     #[inline(never)]
-    fn next_long_cell(&mut self) -> Result<Option<&'a [u8]>, DecodeError> {
+    pub(crate) fn next_long_cell(&mut self) -> Result<Option<&'a [u8]>, DecodeError> {
         let mut reader = Reader::new(self.rest, MESSAGE);
         let cell = reader.lenenc_bytes_or_null()?;
         self.rest = reader.rest();
