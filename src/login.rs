@@ -6,11 +6,22 @@ use crate::proto::{Login, TlsPlan, Transport};
 use crate::wire::{Capabilities, ConnectAttributes};
 
 /// The collation that a login asks for (S-01), by name.
+#[cfg(feature = "tokio")]
 const LOGIN_COLLATION: &str = "utf8mb4_general_ci";
 
-/// The login that `config` stands for. Reads the files of certificates that it names.
-pub(crate) fn login(config: &Config) -> Result<Login> {
-    config.validate()?;
+impl Login {
+    /// The login that a configuration stands for, to drive a
+    /// [`Connection`](crate::proto::Connection) without one of the fronts.
+    ///
+    /// Reads the files of certificates that it names. Fails, before anything is sent, if
+    /// [`Config::validate`] does, or a file or TLS setting cannot be used.
+    pub fn from_config(config: &Config) -> Result<Self> {
+        config.validate()?;
+        from_valid(config)
+    }
+}
+
+fn from_valid(config: &Config) -> Result<Login> {
     let mut login = Login::new(config.user.clone(), config.password.clone());
     login.database = config.database.clone();
     for (wanted, capability) in [
@@ -34,6 +45,7 @@ pub(crate) fn login(config: &Config) -> Result<Login> {
 
 /// The statement that makes the session's character set what text needs, with the configured
 /// collation (S-02): after the login if a collation was asked for, and after every reset.
+#[cfg(feature = "tokio")]
 pub(crate) fn set_names(config: &Config) -> String {
     // The name was checked to be nothing but letters, digits and `_`.
     let collation = config.collation.as_deref().unwrap_or(LOGIN_COLLATION);

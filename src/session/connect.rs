@@ -12,7 +12,7 @@ use super::Session;
 use super::stream::Stream;
 use crate::config::{Config, Endpoint};
 use crate::error::{IoError, IoTask, Result, Sent};
-use crate::login::{login, set_names};
+use crate::login::set_names;
 use crate::proto::{Connection, Login, Step};
 
 impl Session {
@@ -27,7 +27,7 @@ impl Session {
 
     /// Opens a session as `config` says; see [`connect`](Self::connect).
     pub async fn connect_with(config: &Config) -> Result<Self> {
-        let login = login(config)?;
+        let login = Login::from_config(config)?;
         let deadline = deadline(config);
         let peer = peer(config);
         let stream = match config.endpoint() {
@@ -43,7 +43,7 @@ impl Session {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let login = login(config)?;
+        let login = Login::from_config(config)?;
         let stream = Stream::Other(Box::new(stream));
         Self::open(stream, login, config, "the server".to_owned(), deadline(config)).await
     }

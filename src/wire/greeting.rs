@@ -216,7 +216,7 @@ mod tests {
         let changed = encoded(&long);
         assert_eq!(changed[length_at], 33);
         assert_eq!(Greeting::decode(&changed), Ok(long));
-        let mut changed = bytes.clone();
+        let mut changed = bytes;
         changed[length_at] = 255;
         assert_eq!(Greeting::decode(&changed).unwrap_err().malformed, Malformed::Truncated);
     }

@@ -25,6 +25,7 @@
         clippy::panic,
         clippy::cast_possible_truncation,
         clippy::arithmetic_side_effects,
+        clippy::as_conversions,
         reason = "a test may fail loudly"
     )
 )]

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# How many crates a build of mywire has besides mywire itself.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+count() {
+  echo "$(($(cargo tree -e normal --prefix none "$@" | sed 's/ (.*//' | sort -u | wc -l) - 1))"
+}
+printf '%-40s %s\n' \
+  '--no-default-features' "$(count --no-default-features)" \
+  '--no-default-features --features tokio' "$(count --no-default-features --features tokio)" \
+  '--no-default-features --features tls,ring' "$(count --no-default-features --features tls,ring)" \
+  '--no-default-features --features rsa' "$(count --no-default-features --features rsa)" \
+  'default features' "$(count)" \
+  '--all-features' "$(count --all-features)"
