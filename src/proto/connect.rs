@@ -25,8 +25,12 @@ use crate::wire::{
 /// is checked on arrival.
 const MAX_PACKET: u32 = 1 << 30;
 
-/// The longest greeting or answer that a login takes, in bytes. Keys and prompts are far shorter.
-const MAX_LOGIN_PACKET: u32 = 64 << 10;
+/// The longest packet that a server may send before the login is over, in bytes. Keys and prompts
+/// are far shorter; the first OK can carry session state.
+pub(super) const MAX_LOGIN_PACKET: usize = 1 << 20;
+
+/// The longest greeting, in bytes: a few hundred in practice.
+const MAX_GREETING: u32 = 64 << 10;
 
 /// How often a server may switch plugins (H-45): once, and again behind a proxy.
 const MAX_SWITCHES: usize = 3;
@@ -448,7 +452,7 @@ fn looks_like_mysql(bytes: &[u8]) -> Result<bool, Fault> {
     let header = PacketHeader::decode(*start);
     // An ERR in place of the greeting may have any id (F-06).
     let numbered = header.sequence == 0 || first == reply::ERR;
-    if header.length > MAX_LOGIN_PACKET || !numbered {
+    if header.length > MAX_GREETING || !numbered {
         return Err(Kind::NotMySql("something else").into());
     }
     Ok(true)

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Fault;
-use super::connect::{Connecting, Login, Progress};
+use super::connect::{Connecting, Login, MAX_LOGIN_PACKET, Progress};
 use super::exchange::{Done, LastOk, Reply};
 use super::recv::{Recv, Skipped, Span};
 use super::send::SendBuf;
@@ -162,7 +162,7 @@ impl Connection {
         let unverified = Connecting::wants_tls(&login);
         Self {
             state: State::Connecting(Box::new(Connecting::new(login))),
-            recv: Recv::new(&limits),
+            recv: Recv::new(MAX_LOGIN_PACKET.min(limits.max_packet)),
             send: SendBuf::default(),
             #[cfg(feature = "tls")]
             tls: None,
@@ -182,8 +182,12 @@ impl Connection {
 
     // Bytes in and out.
 
-    /// Space to read into, initialised. It is not empty after [`Step::NeedInput`].
+    /// Space to read into, initialised and never empty. After anything but [`Step::NeedInput`] the
+    /// views can be void afterwards.
     pub fn spare(&mut self) -> &mut [u8] {
+        if self.recv.is_full() {
+            self.make_room();
+        }
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
             return tls.spare();
@@ -539,7 +543,10 @@ impl Connection {
             Progress::NeedInput(connecting) => {
                 Ok((State::Connecting(connecting), Outcome::Step(Step::NeedInput)))
             }
-            Progress::Connected => Ok((State::Idle, Outcome::Step(Step::Connected))),
+            Progress::Connected => {
+                self.recv.set_max_packet(self.limits.max_packet);
+                Ok((State::Idle, Outcome::Step(Step::Connected)))
+            }
             Progress::Refused(error) => Ok((State::Dead, Outcome::Refused(error))),
         }
     }

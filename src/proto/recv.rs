@@ -1,7 +1,6 @@
 //! The receive window: bytes as they came, and the packets found in them.
 
 use super::Fault;
-use crate::config::Limits;
 use crate::error::ProtocolErrorKind as Kind;
 use crate::wire::packet::{HEADER_SIZE, MAX_CHUNK};
 use crate::wire::{PacketHeader, reply};
@@ -86,7 +85,8 @@ pub(super) enum Skipped {
 }
 
 impl Recv {
-    pub(super) fn new(limits: &Limits) -> Self {
+    /// An empty window for payloads of at most `max_packet` bytes.
+    pub(super) fn new(max_packet: usize) -> Self {
         Self {
             buf: vec![0; BASE_WINDOW],
             start: 0,
@@ -95,8 +95,17 @@ impl Recv {
             partial: None,
             filled: false,
             calm_reads: 0,
-            max_packet: limits.max_packet,
+            max_packet,
         }
+    }
+
+    pub(super) fn set_max_packet(&mut self, bytes: usize) {
+        self.max_packet = bytes;
+    }
+
+    /// Whether there is no space to read into.
+    pub(super) fn is_full(&self) -> bool {
+        self.end == self.buf.len()
     }
 
     /// Space to read into. Not empty after [`make_room`](Self::make_room).
@@ -330,7 +339,12 @@ impl Recv {
 
     /// Gives a large window back when nothing is under way.
     pub(super) fn rest(&mut self) {
-        if !self.in_packet() && self.buf.len() > BASE_WINDOW {
+        if self.in_packet() {
+            return;
+        }
+        self.start = 0;
+        self.end = 0;
+        if self.buf.len() > BASE_WINDOW {
             self.resize(BASE_WINDOW);
         }
     }

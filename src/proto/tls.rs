@@ -79,6 +79,9 @@ impl Tls {
     }
 
     pub(super) fn spare(&mut self) -> &mut [u8] {
+        if self.end == self.incoming.len() {
+            self.make_room();
+        }
         self.incoming.get_mut(self.end..).unwrap_or_default()
     }
 

@@ -74,9 +74,6 @@ impl Session {
     /// Takes what the server may have sent while nothing was asked for, such as the reason why it
     /// closed the connection, without waiting. Costs no system call unless something is there.
     pub(super) async fn look(&mut self) {
-        if !self.connection.is_idle() {
-            return;
-        }
         poll_fn(|cx| {
             // A failure shows again when the command is sent.
             let _ = self.poll_receive(cx);

@@ -31,6 +31,17 @@ use stream::Stream;
 /// # }
 /// ```
 ///
+/// while it does once they are gone:
+///
+/// ```no_run
+/// # async fn example(mut session: mywire::Session) -> mywire::Result<()> {
+/// let mut rows = session.query("SELECT 1", ()).await?;
+/// rows.next().await?;
+/// session.ping().await?;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// **Dropped futures.** Every method may be dropped at any await. What was under way is settled by
 /// the next method: replies that are still due are read and thrown away, up to
 /// [`Limits::max_discard`](crate::Limits) bytes; beyond that the session closes with an error that
@@ -259,15 +270,19 @@ impl Session {
     /// Brings the session to where a command can be given: what an earlier one left is read and
     /// thrown away.
     async fn settle(&mut self) -> Result<()> {
-        self.look().await;
         let limits = &self.config.limits;
         let (max_discard, max_results) = (limits.max_discard, limits.max_results);
         let last = self.received.saturating_add(max_discard);
         let mut results = 0;
+        let mut looked = false;
         self.connection.skip_rows();
         loop {
             match self.connection.step() {
-                Ok(Step::Idle) => return Ok(()),
+                Ok(Step::Idle) if looked => return Ok(()),
+                Ok(Step::Idle) => {
+                    self.look().await;
+                    looked = true;
+                }
                 Ok(Step::NeedInput) => {
                     if self.received > last || results > max_results {
                         self.connection.abort();
@@ -293,5 +308,39 @@ impl Drop for Session {
         {
             self.stream.try_write(self.connection.send_buf());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sessions and everything that waits on them can move between threads.
+    #[expect(dead_code, reason = "it only has to compile")]
+    fn futures_are_send(session: &mut Session) {
+        fn check<T: Send>(_: T) {}
+
+        check(Session::connect("mysql://"));
+        check(Session::from_stream(tokio::io::empty(), &Config::default()));
+        check(session.query("", ()));
+        check(session.fetch_all::<(u64, String)>("", ()));
+        check(session.reset());
+        check(async {
+            let mut rows = session.query("", ()).await?;
+            while let Some(row) = rows.next().await? {
+                let _: (u64, &str) = row.decode()?;
+            }
+            while let Some(batch) = rows.next_batch().await? {
+                tokio::task::yield_now().await;
+                assert!(!batch.is_empty());
+            }
+            rows.finish().await
+        });
+    }
+
+    #[test]
+    fn sessions_are_send() {
+        static_assertions::assert_impl_all!(Session: Send);
+        static_assertions::assert_impl_all!(Rows<'_>: Send);
     }
 }

@@ -17,19 +17,26 @@ use crate::wire::StatusFlags;
 #[derive(Debug)]
 pub struct Rows<'s> {
     session: &'s mut Session,
-    /// A result set is open: rows or its end are still due.
-    open: bool,
-    /// Another result follows this one.
-    more: bool,
+    place: Place,
+}
+
+/// Where in a statement's results the reader is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// In a result set: rows or its end are due.
+    Rows,
+    /// Behind a result, and another one follows.
+    Between,
+    /// Behind the last result.
+    End,
 }
 
 impl<'s> Rows<'s> {
-    pub(super) fn new(session: &'s mut Session, open: bool) -> Self {
-        let mut rows = Self { session, open, more: false };
-        if !open {
-            rows.note_end();
-        }
-        rows
+    /// `rows` tells whether the first result is a result set.
+    pub(super) fn new(session: &'s mut Session, rows: bool) -> Self {
+        let mut this = Self { session, place: Place::Between };
+        this.begin(rows);
+        this
     }
 
     /// The columns of the result set; none if the statement returned no rows.
@@ -44,7 +51,7 @@ impl<'s> Rows<'s> {
     /// the server ends the statement with an error, after the rows before it.
     #[inline]
     pub async fn next(&mut self) -> Result<Option<Row<'_>>> {
-        while self.open {
+        while self.place == Place::Rows {
             // Mostly the row is here, and no further future is made for it.
             let step = match self.session.connection.step() {
                 Ok(Step::Row) => return Ok(Some(self.session.connection.row())),
@@ -97,15 +104,19 @@ impl<'s> Rows<'s> {
     ///
     /// The next one can be without columns: a statement that returned no rows.
     pub async fn next_result(&mut self) -> Result<bool> {
-        self.skip().await?;
-        if !self.more {
+        if self.place == Place::Rows {
+            self.session.connection.skip_rows();
+            while self.advance().await? {}
+        }
+        if self.place == Place::End {
             return Ok(false);
         }
-        // Whatever comes of it, this result is over.
-        self.more = false;
-        self.open = self.session.begin_result().await?;
-        if !self.open {
-            self.note_end();
+        match self.session.begin_result().await {
+            Ok(rows) => self.begin(rows),
+            Err(error) => {
+                self.place = Place::End;
+                return Err(error);
+            }
         }
         Ok(true)
     }
@@ -121,7 +132,7 @@ impl<'s> Rows<'s> {
 
     /// Goes to the next row; `false` at the end.
     async fn advance(&mut self) -> Result<bool> {
-        while self.open {
+        while self.place == Place::Rows {
             let step = self.session.step().await;
             if self.take(step)? {
                 return Ok(true);
@@ -134,26 +145,26 @@ impl<'s> Rows<'s> {
     fn take(&mut self, step: Result<Step>) -> Result<bool> {
         match step {
             Ok(Step::Row) => return Ok(true),
-            Ok(Step::Done) => self.note_end(),
+            Ok(Step::Done) => self.end(),
             Ok(_) => {}
             Err(error) => {
-                self.open = false;
+                self.place = Place::End;
                 return Err(error);
             }
         }
         Ok(false)
     }
 
-    async fn skip(&mut self) -> Result<()> {
-        if self.open {
-            self.session.connection.skip_rows();
+    /// A result begins: a result set, or an OK that is over at once.
+    fn begin(&mut self, rows: bool) {
+        match rows {
+            true => self.place = Place::Rows,
+            false => self.end(),
         }
-        while self.advance().await? {}
-        Ok(())
     }
 
-    fn note_end(&mut self) {
-        self.open = false;
-        self.more = self.session.status().contains(StatusFlags::MORE_RESULTS);
+    fn end(&mut self) {
+        let more = self.session.status().contains(StatusFlags::MORE_RESULTS);
+        self.place = if more { Place::Between } else { Place::End };
     }
 }
