@@ -2,6 +2,8 @@
 
 use super::error::{DecodeError, Malformed};
 use super::reader::Reader;
+use super::statement::Execute;
+use super::writer::Put;
 
 /// A command and its arguments.
 ///
@@ -19,6 +21,30 @@ pub enum Command<'a> {
     Ping,
     /// COM_RESET_CONNECTION (K-43).
     ResetConnection,
+    /// COM_STMT_PREPARE: prepares SQL, which ends with the payload.
+    StmtPrepare(&'a [u8]),
+    /// COM_STMT_EXECUTE.
+    StmtExecute(Execute<'a>),
+    /// COM_STMT_SEND_LONG_DATA: appends to a parameter's value; no reply.
+    StmtSendLongData {
+        /// The statement's id.
+        statement: u32,
+        /// The parameter's place, from 0.
+        parameter: u16,
+        /// The bytes to append; none makes the value an empty one (K-17).
+        data: &'a [u8],
+    },
+    /// COM_STMT_CLOSE: frees a statement; no reply.
+    StmtClose(u32),
+    /// COM_STMT_RESET: drops long data, closes the cursor.
+    StmtReset(u32),
+    /// COM_STMT_FETCH: asks for rows of a cursor.
+    StmtFetch {
+        /// The statement's id.
+        statement: u32,
+        /// How many rows at most.
+        rows: u32,
+    },
 }
 
 impl<'a> Command<'a> {
@@ -26,6 +52,12 @@ impl<'a> Command<'a> {
     const INIT_DB: u8 = 0x02;
     const QUERY: u8 = 0x03;
     const PING: u8 = 0x0E;
+    const STMT_PREPARE: u8 = 0x16;
+    const STMT_EXECUTE: u8 = 0x17;
+    const STMT_SEND_LONG_DATA: u8 = 0x18;
+    const STMT_CLOSE: u8 = 0x19;
+    const STMT_RESET: u8 = 0x1A;
+    const STMT_FETCH: u8 = 0x1C;
     const RESET_CONNECTION: u8 = 0x1F;
 
     /// Reads a command, as a server does.
@@ -37,6 +69,16 @@ impl<'a> Command<'a> {
             Self::QUERY => Self::Query(reader.take_rest()),
             Self::PING => Self::Ping,
             Self::RESET_CONNECTION => Self::ResetConnection,
+            Self::STMT_PREPARE => Self::StmtPrepare(reader.take_rest()),
+            Self::STMT_EXECUTE => Self::StmtExecute(Execute::decode(&mut reader)?),
+            Self::STMT_SEND_LONG_DATA => Self::StmtSendLongData {
+                statement: reader.u32()?,
+                parameter: reader.u16()?,
+                data: reader.take_rest(),
+            },
+            Self::STMT_CLOSE => Self::StmtClose(reader.u32()?),
+            Self::STMT_RESET => Self::StmtReset(reader.u32()?),
+            Self::STMT_FETCH => Self::StmtFetch { statement: reader.u32()?, rows: reader.u32()? },
             byte => return Err(reader.error(Malformed::Header(byte))),
         };
         reader.finish()?;
@@ -45,25 +87,60 @@ impl<'a> Command<'a> {
 
     /// Appends the command's payload.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let (byte, argument) = match *self {
-            Self::Quit => (Self::QUIT, &[][..]),
-            Self::InitDb(schema) => (Self::INIT_DB, schema),
-            Self::Query(sql) => (Self::QUERY, sql),
-            Self::Ping => (Self::PING, &[][..]),
-            Self::ResetConnection => (Self::RESET_CONNECTION, &[][..]),
-        };
-        out.push(byte);
-        out.extend_from_slice(argument);
+        match *self {
+            Self::Quit => out.put_u8(Self::QUIT),
+            Self::Ping => out.put_u8(Self::PING),
+            Self::ResetConnection => out.put_u8(Self::RESET_CONNECTION),
+            Self::InitDb(schema) => {
+                out.put_u8(Self::INIT_DB);
+                out.extend_from_slice(schema);
+            }
+            Self::Query(sql) => {
+                out.put_u8(Self::QUERY);
+                out.extend_from_slice(sql);
+            }
+            Self::StmtPrepare(sql) => {
+                out.put_u8(Self::STMT_PREPARE);
+                out.extend_from_slice(sql);
+            }
+            Self::StmtExecute(execute) => {
+                out.put_u8(Self::STMT_EXECUTE);
+                execute.encode(out);
+            }
+            Self::StmtSendLongData { statement, parameter, data } => {
+                out.put_u8(Self::STMT_SEND_LONG_DATA);
+                out.put_u32(statement);
+                out.put_u16(parameter);
+                out.extend_from_slice(data);
+            }
+            Self::StmtClose(statement) => {
+                out.put_u8(Self::STMT_CLOSE);
+                out.put_u32(statement);
+            }
+            Self::StmtReset(statement) => {
+                out.put_u8(Self::STMT_RESET);
+                out.put_u32(statement);
+            }
+            Self::StmtFetch { statement, rows } => {
+                out.put_u8(Self::STMT_FETCH);
+                out.put_u32(statement);
+                out.put_u32(rows);
+            }
+        }
     }
 
     /// The length of the command's payload, in bytes.
     #[must_use]
     pub fn payload_len(&self) -> usize {
-        let argument = match *self {
-            Self::InitDb(argument) | Self::Query(argument) => argument.len(),
-            Self::Quit | Self::Ping | Self::ResetConnection => 0,
+        let (fixed, rest) = match *self {
+            Self::Quit | Self::Ping | Self::ResetConnection => (1, 0),
+            Self::InitDb(rest) | Self::Query(rest) | Self::StmtPrepare(rest) => (1, rest.len()),
+            Self::StmtExecute(execute) => (10, execute.parameters.len()),
+            Self::StmtSendLongData { data, .. } => (7, data.len()),
+            Self::StmtClose(_) | Self::StmtReset(_) => (5, 0),
+            Self::StmtFetch { .. } => (9, 0),
         };
-        argument.saturating_add(1)
+        rest.saturating_add(fixed)
     }
 }
 
@@ -80,6 +157,13 @@ mod tests {
             Command::Query(b""),
             Command::Ping,
             Command::ResetConnection,
+            Command::StmtPrepare(b"SELECT ?"),
+            Command::StmtExecute(Execute { statement: 7, flags: 1, parameters: &[0, 1, 2] }),
+            Command::StmtSendLongData { statement: 7, parameter: 65_535, data: b"abc" },
+            Command::StmtSendLongData { statement: 7, parameter: 0, data: b"" },
+            Command::StmtClose(u32::MAX),
+            Command::StmtReset(7),
+            Command::StmtFetch { statement: 7, rows: 1000 },
         ] {
             let mut out = Vec::new();
             command.encode(&mut out);

@@ -31,6 +31,7 @@
 )]
 
 pub mod auth;
+pub mod binary_row;
 pub mod capability;
 pub mod code;
 pub mod column;
@@ -43,10 +44,12 @@ pub mod packet;
 pub mod reader;
 pub mod reply;
 pub mod session_state;
+pub mod statement;
 pub mod text_row;
 pub mod writer;
 
 pub use auth::{AuthMoreData, AuthNextFactor, AuthSwitchRequest};
+pub use binary_row::BinaryRow;
 pub use capability::Capabilities;
 pub use code::{ColumnFlags, ColumnType, StatusFlags};
 pub use column::{ColumnDefinition, ExtendedMetadata, ResultSetHeader};
@@ -58,4 +61,5 @@ pub use login::{ConnectAttributes, LoginRequest, SslRequest};
 pub use packet::PacketHeader;
 pub use reply::{EofPacket, ErrPacket, OkPacket, ProgressReport};
 pub use session_state::{SessionState, StateChange};
+pub use statement::{Execute, Parameters, PrepareOk};
 pub use text_row::TextRow;
