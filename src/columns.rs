@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::value::Kind;
+use crate::wire::binary_row::Layout;
 use crate::wire::code::BINARY_COLLATION;
 use crate::wire::{ColumnDefinition, ColumnFlags, ColumnType, ExtendedMetadata};
 
@@ -22,10 +23,11 @@ pub struct Columns {
 pub(crate) struct ColumnInfo {
     pub(crate) kind: Kind,
     pub(crate) column_type: ColumnType,
-    flags: ColumnFlags,
-    decimals: u8,
+    pub(crate) layout: Layout,
+    pub(crate) flags: ColumnFlags,
+    pub(crate) decimals: u8,
     collation: u16,
-    length: u32,
+    pub(crate) length: u32,
     /// Where each text ends: catalog, schema, table, org_table, name, org_name, extended.
     start: usize,
     ends: [usize; 7],
@@ -55,6 +57,7 @@ impl Columns {
         self.list.push(ColumnInfo {
             kind: Kind::of(definition),
             column_type: definition.column_type,
+            layout: Layout::of(definition.column_type),
             flags: definition.flags,
             decimals: definition.decimals,
             collation: definition.collation,

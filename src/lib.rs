@@ -81,7 +81,7 @@ pub use row::{Batch, ColumnIndex, FromRow, OwnedRow, Row};
 pub use secret::Secret;
 #[cfg(feature = "tokio")]
 pub use session::{Params, Rows, Session};
-pub use value::{FromValue, RawValue};
+pub use value::{Date, DateTime, Decimal, FromValue, RawValue, Time, ToValue, Value};
 
 /// The code blocks of the README, which compile as tests.
 #[cfg(all(doctest, feature = "tokio"))]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::columns::{ColumnInfo, Columns, type_name};
 use crate::error::{ColumnError, Error, ProtocolError, Result, Sent, UsageError, ValueError};
-use crate::value::{FromValue, RawValue};
+use crate::value::{Format, FromValue, RawValue};
 use crate::wire::text_row::TextCells;
 use crate::wire::{DecodeError, Malformed};
 
@@ -75,7 +75,11 @@ impl<'r> Row<'r> {
             if value.is_err() {
                 cells = None;
             }
-            Some(value.map(|(info, bytes)| bytes.map(|bytes| RawValue::new(bytes, info))))
+            Some(
+                value.map(|(info, bytes)| {
+                    bytes.map(|bytes| RawValue::new(bytes, info, Format::Text))
+                }),
+            )
         })
     }
 
@@ -145,9 +149,9 @@ impl<'r> Cells<'r> {
             return Err(CellFault::NoCell);
         };
         let value = match self.cells.next_short_cell() {
-            Some(bytes) => T::from_value(RawValue::new(bytes, info)),
+            Some(bytes) => T::from_value(RawValue::new(bytes, info, Format::Text)),
             None => match self.cells.next_long_cell() {
-                Ok(Some(bytes)) => T::from_value(RawValue::new(bytes, info)),
+                Ok(Some(bytes)) => T::from_value(RawValue::new(bytes, info, Format::Text)),
                 Ok(None) => T::from_null(),
                 Err(_) => return Err(CellFault::NoCell),
             },

@@ -1,7 +1,8 @@
 //! Numbers out of text.
 
-use super::{FromValue, Kind, RawValue};
+use super::{Format, FromValue, Kind, RawValue};
 use crate::error::ValueError;
+use crate::wire::{ColumnFlags, ColumnType};
 
 /// The longest text that is looked at as a number, in bytes: a DECIMAL has 65 digits, a sign and a
 /// point, a DOUBLE in full not many more than 300. Longer ones are malformed, so that no text costs
@@ -14,7 +15,7 @@ macro_rules! integers {
             #[inline]
             fn from_value(value: RawValue<'r>) -> Result<Self, ValueError> {
                 if matches!(value.kind(), Kind::Integer) {
-                    let (negative, magnitude) = parse(value.bytes())?;
+                    let (negative, magnitude) = integer(value)?;
                     let number = if negative {
                         0_i64.checked_sub_unsigned(magnitude)
                     } else {
@@ -29,7 +30,7 @@ macro_rules! integers {
             #[inline]
             fn from_value(value: RawValue<'r>) -> Result<Self, ValueError> {
                 if matches!(value.kind(), Kind::Integer) {
-                    let (negative, magnitude) = parse(value.bytes())?;
+                    let (negative, magnitude) = integer(value)?;
                     if negative && magnitude != 0 {
                         return Err(ValueError::Range);
                     }
@@ -69,8 +70,14 @@ impl<'r> FromValue<'r> for f64 {
     #[inline]
     fn from_value(value: RawValue<'r>) -> Result<Self, ValueError> {
         match value.kind() {
-            Kind::Double | Kind::Float => float(value.bytes()),
-            Kind::Integer => exact(value.bytes(), 1 << 53),
+            Kind::Double => match (value.format(), value.bytes().try_into()) {
+                (Format::Text, _) => float(value.bytes()),
+                (Format::Binary, Ok(bytes)) => Ok(Self::from_le_bytes(bytes)),
+                (Format::Binary, Err(_)) => Err(ValueError::Malformed),
+            },
+            // Through the narrower type, so that both protocols give the same.
+            Kind::Float => f32::from_value(value).map(Self::from),
+            Kind::Integer => float(exact(value, 1 << 53)?.as_bytes()),
             _ => Err(ValueError::Type),
         }
     }
@@ -80,8 +87,12 @@ impl<'r> FromValue<'r> for f32 {
     #[inline]
     fn from_value(value: RawValue<'r>) -> Result<Self, ValueError> {
         match value.kind() {
-            Kind::Float => float(value.bytes()),
-            Kind::Integer => exact(value.bytes(), 1 << 24),
+            Kind::Float => match (value.format(), value.bytes().try_into()) {
+                (Format::Text, _) => float(value.bytes()),
+                (Format::Binary, Ok(bytes)) => Ok(Self::from_le_bytes(bytes)),
+                (Format::Binary, Err(_)) => Err(ValueError::Malformed),
+            },
+            Kind::Integer => float(exact(value, 1 << 24)?.as_bytes()),
             _ => Err(ValueError::Type),
         }
     }
@@ -93,7 +104,7 @@ impl<'r> FromValue<'r> for f32 {
 fn wide_integer(value: RawValue<'_>) -> Result<i128, ValueError> {
     match value.kind() {
         Kind::Integer => {
-            let (negative, magnitude) = parse(value.bytes())?;
+            let (negative, magnitude) = integer(value)?;
             let number = i128::from(magnitude);
             Ok(if negative { -number } else { number })
         }
@@ -101,6 +112,36 @@ fn wide_integer(value: RawValue<'_>) -> Result<i128, ValueError> {
         Kind::Decimal => whole_decimal(value.bytes()),
         _ => Err(ValueError::Type),
     }
+}
+
+/// The sign and the magnitude of an integer.
+#[inline]
+fn integer(value: RawValue<'_>) -> Result<(bool, u64), ValueError> {
+    match value.format() {
+        Format::Text => parse(value.bytes()),
+        Format::Binary => binary(value),
+    }
+}
+
+/// An integer of the binary protocol: little-endian, as wide as its column's type.
+#[inline]
+fn binary(value: RawValue<'_>) -> Result<(bool, u64), ValueError> {
+    let unsigned =
+        value.flags().contains(ColumnFlags::UNSIGNED) || value.column_type() == ColumnType::YEAR;
+    let (signed, magnitude) = match *value.bytes() {
+        [a] => (i64::from(i8::from_le_bytes([a])), u64::from(a)),
+        [a, b] => (i64::from(i16::from_le_bytes([a, b])), u64::from(u16::from_le_bytes([a, b]))),
+        [a, b, c, d] => {
+            let bytes = [a, b, c, d];
+            (i64::from(i32::from_le_bytes(bytes)), u64::from(u32::from_le_bytes(bytes)))
+        }
+        [a, b, c, d, e, f, g, h] => {
+            let bytes = [a, b, c, d, e, f, g, h];
+            (i64::from_le_bytes(bytes), u64::from_le_bytes(bytes))
+        }
+        _ => return Err(ValueError::Malformed),
+    };
+    Ok(if unsigned { (false, magnitude) } else { (signed < 0, signed.unsigned_abs()) })
 }
 
 /// The sign and the digits of an integer's text.
@@ -220,17 +261,19 @@ fn float<F: std::str::FromStr>(text: &[u8]) -> Result<F, ValueError> {
     text.parse().map_err(|_| ValueError::Malformed)
 }
 
-/// An integer as a float, if the float holds it exactly.
-fn exact<F: std::str::FromStr>(text: &[u8], limit: u64) -> Result<F, ValueError> {
-    let (_, magnitude) = parse(text)?;
-    if magnitude > limit { Err(ValueError::Range) } else { float(text) }
+/// An integer's text, if a float holds it exactly.
+fn exact(value: RawValue<'_>, limit: u64) -> Result<String, ValueError> {
+    let (negative, magnitude) = integer(value)?;
+    if magnitude > limit {
+        return Err(ValueError::Range);
+    }
+    Ok(format!("{}{magnitude}", if negative { "-" } else { "" }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::text::tests::{read, read_flagged};
-    use crate::wire::{ColumnFlags, ColumnType};
+    use crate::value::text::tests::{read, read_binary, read_flagged};
 
     fn int<T: for<'r> FromValue<'r>>(text: &[u8]) -> Result<T, ValueError> {
         read(text, ColumnType::LONGLONG)
@@ -309,6 +352,30 @@ mod tests {
         assert_eq!(read(&[0xFF; 8], ColumnType::BIT), Ok(u64::MAX));
         assert_eq!(read::<u64>(&[1; 9], ColumnType::BIT), Err(ValueError::Range));
         assert_eq!(read(&[1], ColumnType::BIT), Ok(true));
+    }
+
+    #[test]
+    fn e71_e72_binary_integers() {
+        assert_eq!(read_binary(&[0x80], ColumnType::TINY), Ok(-128_i8));
+        assert_eq!(read_binary(&[0xFF, 0x7F], ColumnType::SHORT), Ok(32_767_i64));
+        // INT24 has four bytes, with the sign in all of them.
+        assert_eq!(read_binary(&[0xFF; 4], ColumnType::INT24), Ok(-1_i32));
+        assert_eq!(read_binary(&[0xFF, 0xFF, 0x7F, 0], ColumnType::INT24), Ok(8_388_607_i32));
+        assert_eq!(read_binary(&[0, 0, 0, 0, 0, 0, 0, 0x80], ColumnType::LONGLONG), Ok(i64::MIN));
+        assert_eq!(read_binary::<u64>(&[0xFF; 8], ColumnType::LONGLONG), Err(ValueError::Range));
+        assert_eq!(read_binary(&[0x6B, 8], ColumnType::YEAR), Ok(2155_u16));
+        assert_eq!(read_binary::<i64>(&[1, 2, 3], ColumnType::LONG), Err(ValueError::Malformed));
+    }
+
+    #[test]
+    fn binary_floats() {
+        let double = (-1.5e300_f64).to_le_bytes();
+        assert_eq!(read_binary(&double, ColumnType::DOUBLE), Ok(-1.5e300_f64));
+        let float = 1.1_f32.to_le_bytes();
+        assert_eq!(read_binary(&float, ColumnType::FLOAT), Ok(1.1_f32));
+        assert_eq!(read_binary(&float, ColumnType::FLOAT), Ok(f64::from(1.1_f32)));
+        assert_eq!(read(b"1.1", ColumnType::FLOAT), Ok(f64::from(1.1_f32)));
+        assert_eq!(read_binary::<f64>(&float, ColumnType::DOUBLE), Err(ValueError::Malformed));
     }
 
     #[test]

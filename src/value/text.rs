@@ -1,7 +1,8 @@
 //! Strings and bytes.
 
-use super::{FromValue, Kind, RawValue};
+use super::{Date, DateTime, Format, FromValue, Kind, RawValue, Time};
 use crate::error::ValueError;
+use crate::wire::{ColumnFlags, ColumnType};
 
 impl<'r> FromValue<'r> for &'r str {
     #[inline]
@@ -18,14 +19,38 @@ impl<'r> FromValue<'r> for &'r str {
 impl<'r> FromValue<'r> for String {
     fn from_value(value: RawValue<'r>) -> Result<Self, ValueError> {
         match value.kind() {
-            Kind::Integer | Kind::Float | Kind::Double | Kind::Temporal => {
-                std::str::from_utf8(value.bytes())
+            Kind::Integer | Kind::Float | Kind::Double | Kind::Temporal => match value.format() {
+                Format::Text => std::str::from_utf8(value.bytes())
                     .map(Self::from)
-                    .map_err(|_| ValueError::Malformed)
-            }
+                    .map_err(|_| ValueError::Malformed),
+                Format::Binary => shown(value),
+            },
             _ => <&str>::from_value(value).map(Self::from),
         }
     }
+}
+
+/// The text that the server would show for a value of the binary protocol.
+fn shown(value: RawValue<'_>) -> Result<String, ValueError> {
+    let info = value.column();
+    // 31 means that the column has no fixed number of digits.
+    let digits = usize::from(info.decimals).min(6);
+    Ok(match value.column_type() {
+        ColumnType::FLOAT => f32::from_value(value)?.to_string(),
+        ColumnType::DOUBLE => f64::from_value(value)?.to_string(),
+        ColumnType::DATE | ColumnType::NEWDATE => Date::from_value(value)?.to_string(),
+        ColumnType::TIME => format!("{:.digits$}", Time::from_value(value)?),
+        ColumnType::DATETIME | ColumnType::TIMESTAMP => {
+            format!("{:.digits$}", DateTime::from_value(value)?)
+        }
+        ColumnType::YEAR => format!("{:04}", u16::from_value(value)?),
+        _ if info.flags.contains(ColumnFlags::ZEROFILL) => {
+            // No integer is shown wider than this, whatever its column says.
+            let width = usize::try_from(info.length).unwrap_or(0).min(255);
+            format!("{:0width$}", u64::from_value(value)?)
+        }
+        _ => i128::from_value(value)?.to_string(),
+    })
 }
 
 impl<'r> FromValue<'r> for &'r [u8] {
@@ -50,7 +75,7 @@ impl<'r> FromValue<'r> for Vec<u8> {
 pub(super) mod tests {
     use super::*;
     use crate::columns::Columns;
-    use crate::wire::{ColumnDefinition, ColumnFlags, ColumnType, ExtendedMetadata};
+    use crate::wire::{ColumnDefinition, ExtendedMetadata};
 
     /// Reads `bytes` as a value of a column of this type.
     pub(in crate::value) fn read<T: for<'r> FromValue<'r>>(
@@ -60,11 +85,29 @@ pub(super) mod tests {
         read_flagged(bytes, column_type, 45, ColumnFlags::default())
     }
 
+    /// The same through the binary protocol.
+    pub(in crate::value) fn read_binary<T: for<'r> FromValue<'r>>(
+        bytes: &[u8],
+        column_type: ColumnType,
+    ) -> Result<T, ValueError> {
+        read_as(bytes, column_type, 45, ColumnFlags::default(), Format::Binary)
+    }
+
     pub(in crate::value) fn read_flagged<T: for<'r> FromValue<'r>>(
         bytes: &[u8],
         column_type: ColumnType,
         collation: u16,
         flags: ColumnFlags,
+    ) -> Result<T, ValueError> {
+        read_as(bytes, column_type, collation, flags, Format::Text)
+    }
+
+    fn read_as<T: for<'r> FromValue<'r>>(
+        bytes: &[u8],
+        column_type: ColumnType,
+        collation: u16,
+        flags: ColumnFlags,
+        format: Format,
     ) -> Result<T, ValueError> {
         let mut columns = Columns::default();
         columns.push(&ColumnDefinition {
@@ -76,12 +119,26 @@ pub(super) mod tests {
             org_name: b"",
             extended: ExtendedMetadata::default(),
             collation,
-            length: 0,
+            length: 5,
             column_type,
             flags,
-            decimals: 0,
+            decimals: 3,
         });
-        T::from_value(RawValue::new(bytes, &columns.infos()[0]))
+        T::from_value(RawValue::new(bytes, &columns.infos()[0], format))
+    }
+
+    #[test]
+    fn binary_values_show_as_the_server_shows_them() {
+        let text = |bytes: &[u8], column_type| read_binary::<String>(bytes, column_type).unwrap();
+        assert_eq!(text(&[0xF9], ColumnType::TINY), "-7");
+        assert_eq!(text(&[0, 0], ColumnType::YEAR), "0000");
+        assert_eq!(text(&[], ColumnType::DATE), "0000-00-00");
+        assert_eq!(text(&[], ColumnType::DATETIME), "0000-00-00 00:00:00.000");
+        assert_eq!(text(&[1, 0, 0, 0, 0, 1, 2, 3], ColumnType::TIME), "-01:02:03.000");
+        let flags = ColumnFlags::ZEROFILL.with(ColumnFlags::UNSIGNED);
+        let padded: String =
+            read_as(&[42, 0], ColumnType::SHORT, 63, flags, Format::Binary).unwrap();
+        assert_eq!(padded, "00042");
     }
 
     #[test]

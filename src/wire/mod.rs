@@ -46,7 +46,7 @@ pub mod reply;
 pub mod session_state;
 pub mod statement;
 pub mod text_row;
-pub mod writer;
+pub(crate) mod writer;
 
 pub use auth::{AuthMoreData, AuthNextFactor, AuthSwitchRequest};
 pub use binary_row::BinaryRow;

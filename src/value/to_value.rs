@@ -1,0 +1,279 @@
+//! Typed values to parameters of the binary protocol.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::{Date, DateTime, Decimal, Time, Value};
+use crate::error::ValueError;
+use crate::wire::ColumnType;
+use crate::wire::statement::ParameterType;
+use crate::wire::writer::Put;
+
+/// A type that can be a statement's parameter.
+///
+/// | Rust type | sent as |
+/// |---|---|
+/// | `i8` … `i64`, `u8` … `u64`, `isize`, `usize` | the integer of that size; `bool` is a TINYINT |
+/// | `i128`, `u128` | DECIMAL |
+/// | `f32`, `f64` | FLOAT, DOUBLE; NaN and infinities are errors, for servers have none |
+/// | `str`, `String` | VARCHAR |
+/// | `[u8]`, `Vec<u8>` | BLOB |
+/// | [`Date`], [`DateTime`], [`Time`], [`Decimal`], [`Value`] | what they say |
+/// | `Option<T>` | `T`, or NULL |
+pub trait ToValue {
+    /// The type of the value; `None` is NULL.
+    fn parameter_type(&self) -> Option<ParameterType>;
+
+    /// Appends the value's binary form: for strings and blobs with a length-encoded length, for
+    /// temporal types with a byte of length. Not called for NULL.
+    fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError>;
+}
+
+macro_rules! integers {
+    ($($int:ty as $wide:ty: $column_type:ident $signedness:ident;)+) => {
+        $(impl ToValue for $int {
+            fn parameter_type(&self) -> Option<ParameterType> {
+                Some(ParameterType::$signedness(ColumnType::$column_type))
+            }
+
+            fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
+                let number = <$wide>::try_from(*self).map_err(|_| ValueError::Range)?;
+                out.extend_from_slice(&number.to_le_bytes());
+                Ok(())
+            }
+        })+
+    };
+}
+
+integers! {
+    i8 as i8: TINY signed;
+    u8 as u8: TINY unsigned;
+    i16 as i16: SHORT signed;
+    u16 as u16: SHORT unsigned;
+    i32 as i32: LONG signed;
+    u32 as u32: LONG unsigned;
+    i64 as i64: LONGLONG signed;
+    u64 as u64: LONGLONG unsigned;
+    isize as i64: LONGLONG signed;
+    usize as u64: LONGLONG unsigned;
+    bool as u8: TINY signed;
+}
+
+macro_rules! as_text {
+    ($($type:ty: $column_type:ident;)+) => {
+        $(impl ToValue for $type {
+            fn parameter_type(&self) -> Option<ParameterType> {
+                Some(ParameterType::signed(ColumnType::$column_type))
+            }
+
+            fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
+                out.put_lenenc_bytes(self.to_string().as_bytes());
+                Ok(())
+            }
+        })+
+    };
+}
+
+as_text! {
+    i128: NEWDECIMAL;
+    u128: NEWDECIMAL;
+}
+
+macro_rules! floats {
+    ($($float:ty: $column_type:ident;)+) => {
+        $(impl ToValue for $float {
+            fn parameter_type(&self) -> Option<ParameterType> {
+                Some(ParameterType::signed(ColumnType::$column_type))
+            }
+
+            fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
+                if !self.is_finite() {
+                    return Err(ValueError::Range);
+                }
+                out.extend_from_slice(&self.to_le_bytes());
+                Ok(())
+            }
+        })+
+    };
+}
+
+floats! {
+    f32: FLOAT;
+    f64: DOUBLE;
+}
+
+macro_rules! strings {
+    ($($type:ty: $column_type:ident, $bytes:ident;)+) => {
+        $(impl ToValue for $type {
+            fn parameter_type(&self) -> Option<ParameterType> {
+                Some(ParameterType::signed(ColumnType::$column_type))
+            }
+
+            fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
+                out.put_lenenc_bytes(self.$bytes());
+                Ok(())
+            }
+        })+
+    };
+}
+
+strings! {
+    str: VAR_STRING, as_bytes;
+    String: VAR_STRING, as_bytes;
+    [u8]: BLOB, as_ref;
+    Vec<u8>: BLOB, as_slice;
+}
+
+impl<const N: usize> ToValue for [u8; N] {
+    fn parameter_type(&self) -> Option<ParameterType> {
+        self.as_slice().parameter_type()
+    }
+
+    fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
+        self.as_slice().write(out)
+    }
+}
+
+impl ToValue for Decimal {
+    fn parameter_type(&self) -> Option<ParameterType> {
+        Some(ParameterType::signed(ColumnType::NEWDECIMAL))
+    }
+
+    fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
+        out.put_lenenc_bytes(self.as_str().as_bytes());
+        Ok(())
+    }
+}
+
+impl ToValue for Date {
+    fn parameter_type(&self) -> Option<ParameterType> {
+        Some(ParameterType::signed(ColumnType::DATE))
+    }
+
+    fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
+        DateTime { date: *self, ..DateTime::default() }.write(out)
+    }
+}
+
+impl ToValue for DateTime {
+    fn parameter_type(&self) -> Option<ParameterType> {
+        Some(ParameterType::signed(ColumnType::DATETIME))
+    }
+
+    /// The shortest form that says all.
+    fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
+        let Self { date, hour, minute, second, microsecond } = *self;
+        let length = match (hour, minute, second, microsecond) {
+            (0, 0, 0, 0) if date.is_zero() => 0,
+            (0, 0, 0, 0) => 4,
+            (.., 0) => 7,
+            _ => 11,
+        };
+        out.push(length);
+        if length >= 4 {
+            out.put_u16(date.year);
+            out.extend_from_slice(&[date.month, date.day]);
+        }
+        if length >= 7 {
+            out.extend_from_slice(&[hour, minute, second]);
+        }
+        if length >= 11 {
+            out.put_u32(microsecond);
+        }
+        Ok(())
+    }
+}
+
+impl ToValue for Time {
+    fn parameter_type(&self) -> Option<ParameterType> {
+        Some(ParameterType::signed(ColumnType::TIME))
+    }
+
+    fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
+        let Self { negative, hours, minutes, seconds, microseconds } = *self;
+        if (hours, minutes, seconds, microseconds) == (0, 0, 0, 0) {
+            out.push(0);
+            return Ok(());
+        }
+        out.push(if microseconds == 0 { 8 } else { 12 });
+        out.push(u8::from(negative));
+        out.put_u32(u32::from(hours / 24));
+        let hour = u8::try_from(hours % 24).map_err(|_| ValueError::Range)?;
+        out.extend_from_slice(&[hour, minutes, seconds]);
+        if microseconds != 0 {
+            out.put_u32(microseconds);
+        }
+        Ok(())
+    }
+}
+
+impl Value {
+    /// The value as the type that it holds; `None` is NULL.
+    fn inner(&self) -> Option<&dyn ToValue> {
+        Some(match self {
+            Self::Null => return None,
+            Self::Int(value) => value,
+            Self::UInt(value) => value,
+            Self::Float(value) => value,
+            Self::Double(value) => value,
+            Self::Decimal(value) => value,
+            Self::Date(value) => value,
+            Self::DateTime(value) => value,
+            Self::Time(value) => value,
+            Self::Text(value) => value,
+            Self::Bytes(value) => value,
+        })
+    }
+}
+
+impl ToValue for Value {
+    fn parameter_type(&self) -> Option<ParameterType> {
+        self.inner()?.parameter_type()
+    }
+
+    fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
+        self.inner().map_or(Ok(()), |value| value.write(out))
+    }
+}
+
+impl<T: ToValue> ToValue for Option<T> {
+    fn parameter_type(&self) -> Option<ParameterType> {
+        self.as_ref()?.parameter_type()
+    }
+
+    fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
+        self.as_ref().map_or(Ok(()), |value| value.write(out))
+    }
+}
+
+macro_rules! pointers {
+    ($($(#[$attribute:meta])* $type:ty;)+) => {
+        $(impl<T: ToValue + ?Sized> ToValue for $type {
+            fn parameter_type(&self) -> Option<ParameterType> {
+                (**self).parameter_type()
+            }
+
+            fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
+                (**self).write(out)
+            }
+        })+
+    };
+}
+
+pointers! {
+    &T;
+    Box<T>;
+    Rc<T>;
+    Arc<T>;
+}
+
+impl<T: ToValue + ToOwned + ?Sized> ToValue for Cow<'_, T> {
+    fn parameter_type(&self) -> Option<ParameterType> {
+        (**self).parameter_type()
+    }
+
+    fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
+        (**self).write(out)
+    }
+}
