@@ -63,6 +63,7 @@ mod columns;
 pub mod config;
 pub mod error;
 mod login;
+mod params;
 pub mod proto;
 mod row;
 mod secret;
@@ -76,11 +77,12 @@ pub mod wire;
 pub use columns::{Column, Columns};
 pub use config::{Config, ConfigError, Endpoint, Limits, SslMode};
 pub use error::{Error, Result, Sent};
+pub use params::Params;
 pub use proto::Done;
 pub use row::{Batch, ColumnIndex, FromRow, OwnedRow, Row};
 pub use secret::Secret;
 #[cfg(feature = "tokio")]
-pub use session::{Params, Rows, Session};
+pub use session::{Rows, Session};
 pub use value::{Date, DateTime, Decimal, FromValue, RawValue, Time, ToValue, Value};
 
 /// The code blocks of the README, which compile as tests.

@@ -2,6 +2,7 @@
 
 mod column;
 mod io;
+mod param;
 mod protocol;
 pub(crate) mod server;
 mod usage;
@@ -10,12 +11,14 @@ use std::fmt;
 
 pub use column::{ColumnError, ValueError};
 pub use io::{IoError, IoTask};
+pub use param::ParamError;
 pub use protocol::{Lost, ProtocolError, ProtocolErrorKind};
 pub use server::{ServerError, ServerErrorKind};
 pub use usage::UsageError;
 
 pub use crate::auth::AuthError;
 pub use crate::config::ConfigError;
+use crate::wire::{EncodeError, Unencodable};
 
 /// The result of everything that can fail here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -46,6 +49,8 @@ pub enum Error {
     Usage(UsageError),
     /// A value cannot be read as the type asked for.
     Column(Box<ColumnError>),
+    /// A parameter cannot be sent.
+    Param(ParamError),
 }
 
 /// How far a command got.
@@ -66,7 +71,7 @@ impl Error {
         match self {
             Self::Server(error) => error.is_fatal(),
             Self::Usage(error) => error.is_fatal(),
-            Self::Column(_) => false,
+            Self::Column(_) | Self::Param(_) => false,
             Self::Io(_) | Self::Protocol(_) | Self::Auth(_) | Self::Tls(_) | Self::Config(_) => {
                 true
             }
@@ -82,7 +87,7 @@ impl Error {
             Self::Protocol(error) => error.sent,
             Self::Column(_) => Sent::Yes,
             Self::Usage(error) => error.was_sent(),
-            Self::Auth(_) | Self::Tls(_) | Self::Config(_) => Sent::No,
+            Self::Auth(_) | Self::Tls(_) | Self::Config(_) | Self::Param(_) => Sent::No,
         }
     }
 
@@ -93,9 +98,12 @@ impl Error {
         match self {
             Self::Io(_) | Self::Protocol(_) => self.was_sent() == Sent::No,
             Self::Server(error) => error.is_retryable(),
-            Self::Auth(_) | Self::Tls(_) | Self::Config(_) | Self::Usage(_) | Self::Column(_) => {
-                false
-            }
+            Self::Auth(_)
+            | Self::Tls(_)
+            | Self::Config(_)
+            | Self::Usage(_)
+            | Self::Column(_)
+            | Self::Param(_) => false,
         }
     }
 
@@ -120,6 +128,16 @@ impl fmt::Display for Error {
             Self::Config(error) => error.fmt(f),
             Self::Usage(error) => error.fmt(f),
             Self::Column(error) => error.fmt(f),
+            Self::Param(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<EncodeError> for Error {
+    fn from(error: EncodeError) -> Self {
+        match error.reason {
+            Unencodable::TooLong { max } => UsageError::TooLong { what: error.field, max }.into(),
+            _ => ConfigError::new(error.to_string()).into(),
         }
     }
 }
@@ -195,6 +213,7 @@ from! {
     Config(ConfigError);
     Usage(UsageError);
     Column(ColumnError);
+    Param(ParamError);
 }
 
 #[cfg(test)]

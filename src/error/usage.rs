@@ -28,6 +28,15 @@ pub enum UsageError {
     ManyRows,
     /// The statement returned no rows because it is none that does.
     NoResultSet,
+    /// A statement has another number of parameters than were given. Nothing was sent.
+    ParameterCount {
+        /// The statement's.
+        statement: usize,
+        /// How many were given.
+        given: usize,
+    },
+    /// The statement was prepared by another session, or the session was reset since.
+    ForeignStatement,
     /// A row has another number of columns than the type that it is decoded into.
     ColumnCount {
         /// The row's columns.
@@ -66,6 +75,8 @@ impl UsageError {
             Self::NotReady
             | Self::TooManyCommands { .. }
             | Self::TooLong { .. }
+            | Self::ParameterCount { .. }
+            | Self::ForeignStatement
             | Self::AbandonedResult { .. } => Sent::No,
             _ => Sent::Yes,
         }
@@ -92,6 +103,14 @@ impl fmt::Display for UsageError {
             Self::NoResultSet => {
                 f.write_str("the statement returns no rows: use `execute` for such statements")
             }
+            Self::ParameterCount { statement, given } => write!(
+                f,
+                "the statement has {statement} parameters, {given} were given: give one for each `?`"
+            ),
+            Self::ForeignStatement => f.write_str(
+                "the statement belongs to another session, or was lost when this one was reset: \
+                 prepare it again",
+            ),
             Self::ColumnCount { row, wanted } => {
                 write!(f, "the row has {row} columns, the type it is decoded into has {wanted}")
             }

@@ -12,6 +12,7 @@ pub use rows::Rows;
 use crate::config::Config;
 use crate::error::{Result, UsageError};
 use crate::login::set_names;
+use crate::params::Params;
 use crate::proto::{Connection, Done, Step};
 use crate::row::FromRow;
 use crate::wire::StatusFlags;
@@ -63,16 +64,6 @@ pub struct Session {
     received: u64,
     /// Why writing failed, until reading has shown whether the server said more about it.
     write_error: Option<std::io::Error>,
-}
-
-/// The parameters of a statement. For now there are none: `()`.
-pub trait Params: sealed::Sealed {}
-
-impl Params for () {}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for () {}
 }
 
 impl Session {

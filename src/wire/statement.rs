@@ -153,34 +153,24 @@ impl<'a> Parameters<'a> {
         Ok(Self { bitmap, types, values: reader.rest() })
     }
 
-    /// Appends the bitmap of `nulls`, one for each parameter, and the types if there are any. The
-    /// values that are not NULL follow, each in its type's layout.
-    pub fn encode_head(
-        nulls: impl ExactSizeIterator<Item = bool>,
-        types: Option<&[ParameterType]>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
-        let count = nulls.len();
+    /// Appends a NULL bitmap for `count` parameters, at least one, with no bit set. The types
+    /// follow, then the values that are not NULL, each in its type's layout.
+    pub fn reserve_nulls(count: usize, out: &mut Vec<u8>) -> Result<NullBitmap, EncodeError> {
         if count > MAX_PARAMETERS {
             let max = 65_535;
             return Err(EncodeError::new("parameter list", Unencodable::TooLong { max }));
         }
-        if count == 0 {
-            return Ok(());
-        }
-        let bitmap = out.len();
-        out.resize(bitmap.saturating_add(bitmap_len(count)), 0);
-        for (index, null) in nulls.enumerate() {
-            let byte = out.get_mut(bitmap.saturating_add(index / 8));
-            if let (true, Some(byte)) = (null, byte) {
-                *byte |= 1 << (index % 8);
-            }
-        }
+        let start = out.len();
+        out.resize(start.saturating_add(bitmap_len(count)), 0);
+        Ok(NullBitmap { start })
+    }
+
+    /// Appends the types, or that those of the last execution hold.
+    pub fn encode_types(types: Option<&[ParameterType]>, out: &mut Vec<u8>) {
         out.put_u8(u8::from(types.is_some()));
-        for parameter_type in types.unwrap_or_default() {
+        for parameter_type in types.into_iter().flatten() {
             out.extend_from_slice(&parameter_type.encode());
         }
-        Ok(())
     }
 
     /// The new types, in the parameters' order; none when the last ones hold.
@@ -214,6 +204,21 @@ impl<'a> Parameters<'a> {
         }
         reader.finish()?;
         Ok(values)
+    }
+}
+
+/// Where a NULL bitmap stands in a buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct NullBitmap {
+    start: usize,
+}
+
+impl NullBitmap {
+    /// Marks a parameter, from 0, as NULL.
+    pub fn set(self, parameter: usize, out: &mut [u8]) {
+        if let Some(byte) = out.get_mut(self.start.saturating_add(parameter / 8)) {
+            *byte |= 1 << (parameter % 8);
+        }
     }
 }
 
@@ -264,8 +269,8 @@ mod tests {
                 .collect();
             for null in 0..count {
                 let mut out = Vec::new();
-                let nulls = (0..count).map(|index| index == null);
-                Parameters::encode_head(nulls, Some(&types), &mut out).unwrap();
+                Parameters::reserve_nulls(count, &mut out).unwrap().set(null, &mut out);
+                Parameters::encode_types(Some(&types), &mut out);
                 let cells: Vec<Option<Vec<u8>>> = (0..count)
                     .map(|index| match index % 3 {
                         _ if index == null => None,
@@ -292,8 +297,7 @@ mod tests {
 
     #[test]
     fn e88_more_parameters_than_a_count_can_say_are_refused() {
-        let nulls = std::iter::repeat_n(false, MAX_PARAMETERS + 1);
-        let error = Parameters::encode_head(nulls, None, &mut Vec::new()).unwrap_err();
+        let error = Parameters::reserve_nulls(MAX_PARAMETERS + 1, &mut Vec::new()).unwrap_err();
         assert_eq!(error.reason, Unencodable::TooLong { max: 65_535 });
     }
 }
