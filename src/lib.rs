@@ -82,7 +82,9 @@ pub use proto::Done;
 pub use row::{Batch, ColumnIndex, FromRow, OwnedRow, Row};
 pub use secret::Secret;
 #[cfg(feature = "tokio")]
-pub use session::{Rows, Session};
+pub use session::{
+    IsolationLevel, Query, Rows, Session, Statement, Transaction, TransactionOptions,
+};
 pub use value::{Date, DateTime, Decimal, FromValue, RawValue, Time, ToValue, Value};
 
 /// The code blocks of the README, which compile as tests.

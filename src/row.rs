@@ -8,22 +8,24 @@ use bytes::Bytes;
 use crate::columns::{ColumnInfo, Columns, type_name};
 use crate::error::{ColumnError, Error, ProtocolError, Result, Sent, UsageError, ValueError};
 use crate::value::{Format, FromValue, RawValue};
+use crate::wire::binary_row::BinaryCells;
 use crate::wire::text_row::TextCells;
 use crate::wire::{DecodeError, Malformed};
 
 /// A row of a result set, lent from the read buffer.
 ///
-/// It is two pointers: nothing was copied, and nothing was decoded yet. Values borrow `'r`, the
+/// It is a few words: nothing was copied, and nothing was decoded yet. Values borrow `'r`, the
 /// buffer, not this handle; to keep a row longer, [`to_owned`](Self::to_owned) it.
 #[derive(Clone, Copy)]
 pub struct Row<'r> {
     payload: &'r [u8],
     columns: &'r Arc<Columns>,
+    format: Format,
 }
 
 impl<'r> Row<'r> {
-    pub(crate) const fn new(payload: &'r [u8], columns: &'r Arc<Columns>) -> Self {
-        Self { payload, columns }
+    pub(crate) const fn new(payload: &'r [u8], columns: &'r Arc<Columns>, format: Format) -> Self {
+        Self { payload, columns, format }
     }
 
     /// The row's columns.
@@ -65,6 +67,7 @@ impl<'r> Row<'r> {
 
     /// The values in their order, each as it came; `None` is NULL. Ends after an error.
     pub fn iter(&self) -> impl Iterator<Item = Result<Option<RawValue<'r>>>> + use<'r> {
+        let format = self.format;
         let mut cells = Some(self.cells());
         std::iter::from_fn(move || {
             let walk = cells.as_mut()?;
@@ -75,11 +78,7 @@ impl<'r> Row<'r> {
             if value.is_err() {
                 cells = None;
             }
-            Some(
-                value.map(|(info, bytes)| {
-                    bytes.map(|bytes| RawValue::new(bytes, info, Format::Text))
-                }),
-            )
+            Some(value.map(|(info, bytes)| bytes.map(|bytes| RawValue::new(bytes, info, format))))
         })
     }
 
@@ -87,7 +86,11 @@ impl<'r> Row<'r> {
     /// shared.
     #[must_use]
     pub fn to_owned(&self) -> OwnedRow {
-        OwnedRow { payload: Bytes::copy_from_slice(self.payload), columns: self.columns.clone() }
+        OwnedRow {
+            payload: Bytes::copy_from_slice(self.payload),
+            columns: self.columns.clone(),
+            format: self.format,
+        }
     }
 
     /// The row's payload as it came.
@@ -98,11 +101,14 @@ impl<'r> Row<'r> {
 
     #[inline]
     fn cells(&self) -> Cells<'r> {
-        Cells {
-            cells: TextCells::new(self.payload),
-            infos: self.columns.infos(),
-            columns: self.columns,
-        }
+        let walk = match self.format {
+            Format::Text => Walk::Text(TextCells::new(self.payload)),
+            Format::Binary => match BinaryCells::new(self.payload, self.columns.len()) {
+                Ok(cells) => Walk::Binary(cells),
+                Err(error) => Walk::Broken(error),
+            },
+        };
+        Cells { walk, infos: self.columns.infos(), columns: self.columns }
     }
 }
 
@@ -118,25 +124,37 @@ impl fmt::Debug for Row<'_> {
 /// Walks a row's values together with its columns.
 #[derive(Clone, Copy)]
 struct Cells<'r> {
-    cells: TextCells<'r>,
+    walk: Walk<'r>,
     /// The columns not walked yet.
     infos: &'r [ColumnInfo],
     columns: &'r Columns,
 }
 
+/// Where in a row a walk is.
+#[derive(Clone, Copy)]
+enum Walk<'r> {
+    Text(TextCells<'r>),
+    Binary(BinaryCells<'r>),
+    /// The row does not begin as one.
+    Broken(DecodeError),
+}
+
 impl<'r> Cells<'r> {
-    #[inline]
     fn next_value(&mut self) -> Result<(&'r ColumnInfo, Option<&'r [u8]>)> {
         let Some((info, infos)) = self.infos.split_first() else {
             let columns = self.columns.len();
             return Err(UsageError::NoSuchIndex { index: columns, columns }.into());
         };
-        let cell = self.cells.next_cell().map_err(malformed)?;
+        let cell = match &mut self.walk {
+            Walk::Text(cells) => cells.next_cell(),
+            Walk::Binary(cells) => cells.next_cell(info.layout),
+            Walk::Broken(error) => Err(*error),
+        };
+        let cell = cell.map_err(malformed)?;
         self.infos = infos;
         Ok((info, cell))
     }
 
-    #[inline]
     fn skip(&mut self) -> Result<()> {
         self.next_value().map(drop)
     }
@@ -145,16 +163,28 @@ impl<'r> Cells<'r> {
     /// [`error`](Self::error).
     #[inline]
     fn read<T: FromValue<'r>>(&mut self) -> Result<T, CellFault> {
+        let before = *self;
         let Some((info, infos)) = self.infos.split_first() else {
             return Err(CellFault::NoCell);
         };
-        let value = match self.cells.next_short_cell() {
-            Some(bytes) => T::from_value(RawValue::new(bytes, info, Format::Text)),
-            None => match self.cells.next_long_cell() {
-                Ok(Some(bytes)) => T::from_value(RawValue::new(bytes, info, Format::Text)),
-                Ok(None) => T::from_null(),
-                Err(_) => return Err(CellFault::NoCell),
+        let value = match &mut self.walk {
+            Walk::Text(cells) => match cells.next_short_cell() {
+                Some(bytes) => T::from_value(RawValue::new(bytes, info, Format::Text)),
+                None => match cells.next_long_cell() {
+                    Ok(Some(bytes)) => T::from_value(RawValue::new(bytes, info, Format::Text)),
+                    Ok(None) => T::from_null(),
+                    Err(_) => return Err(CellFault::NoCell),
+                },
             },
+            Walk::Binary(cells) => match cells.next_cell(info.layout) {
+                Ok(Some(bytes)) => T::from_value(RawValue::new(bytes, info, Format::Binary)),
+                Ok(None) => T::from_null(),
+                Err(_) => {
+                    *self = before;
+                    return Err(CellFault::NoCell);
+                }
+            },
+            Walk::Broken(_) => return Err(CellFault::NoCell),
         };
         match value {
             Ok(value) => {
@@ -181,7 +211,11 @@ impl<'r> Cells<'r> {
     /// Fails unless the row ends here (E-76).
     #[inline]
     fn finish(self) -> Result<()> {
-        self.cells.finish().map_err(malformed)
+        match self.walk {
+            Walk::Text(cells) => cells.finish().map_err(malformed),
+            Walk::Binary(cells) => cells.finish().map_err(malformed),
+            Walk::Broken(error) => Err(malformed(error)),
+        }
     }
 
     /// An error about the value that is next.
@@ -324,13 +358,14 @@ mod sealed {
 pub struct OwnedRow {
     payload: Bytes,
     columns: Arc<Columns>,
+    format: Format,
 }
 
 impl OwnedRow {
     /// The row as one that is lent, with all its methods.
     #[must_use]
     pub fn as_row(&self) -> Row<'_> {
-        Row::new(&self.payload, &self.columns)
+        Row::new(&self.payload, &self.columns, self.format)
     }
 
     /// See [`Row::decode`].
@@ -368,6 +403,7 @@ pub struct Batch<'b> {
     packets: &'b [u8],
     rows: usize,
     columns: &'b Arc<Columns>,
+    format: Format,
 }
 
 impl<'b> Batch<'b> {
@@ -376,8 +412,9 @@ impl<'b> Batch<'b> {
         packets: &'b [u8],
         rows: usize,
         columns: &'b Arc<Columns>,
+        format: Format,
     ) -> Self {
-        Self { first: Some(first), packets, rows, columns }
+        Self { first: Some(first), packets, rows, columns, format }
     }
 
     /// The rows' columns.
@@ -415,7 +452,7 @@ impl<'b> Iterator for Batch<'b> {
             }
         };
         self.rows = self.rows.saturating_sub(1);
-        Some(Ok(Row::new(payload, self.columns)))
+        Some(Ok(Row::new(payload, self.columns, self.format)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -101,6 +101,7 @@ pub struct Config {
     pub(crate) connect_attributes: Vec<(String, String)>,
     pub(crate) collation: Option<String>,
     pub(crate) connect_timeout: Duration,
+    pub(crate) statement_cache: usize,
     pub(crate) limits: Limits,
 }
 
@@ -122,6 +123,10 @@ impl Config {
     /// 10 seconds: three lost SYN packets and a TLS handshake fit in; a dead host does not hang the
     /// caller for the system's two minutes.
     pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// 64 statements: the distinct ones of an ordinary service, and far from the 16,382 that a server
+    /// allows all its sessions together (T-38).
+    pub const DEFAULT_STATEMENT_CACHE: usize = 64;
 
     /// Sets the host name or IP address; the port stays, or becomes 3306 after a socket.
     ///
@@ -282,6 +287,13 @@ impl Config {
         self
     }
 
+    /// Sets how many prepared statements a session keeps for SQL that it is given with parameters;
+    /// 0 prepares anew each time. The least recently used one makes room.
+    pub fn statement_cache(mut self, statements: usize) -> Self {
+        self.statement_cache = statements;
+        self
+    }
+
     /// Sets what the server may make us hold, skip or wait through.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -333,6 +345,7 @@ impl Default for Config {
             connect_attributes: Vec::new(),
             collation: None,
             connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
+            statement_cache: Self::DEFAULT_STATEMENT_CACHE,
             limits: Limits::default(),
         }
     }

@@ -17,7 +17,12 @@ use crate::error::{
     server,
 };
 use crate::row::{Batch, Row};
-use crate::wire::{Capabilities, Command, ErrPacket, StatusFlags, packet, reply};
+use crate::value::Format;
+use crate::wire::infile::LOCAL_INFILE;
+use crate::wire::{
+    Capabilities, ColumnDefinition, Command, ErrPacket, Execute, PrepareOk, StatusFlags, packet,
+    reply,
+};
 
 /// The most that one command can carry, in bytes: the protocol's own cap (F-09).
 const MAX_COMMAND: usize = 1 << 30;
@@ -62,6 +67,9 @@ pub struct Connection {
     pub(super) limits: Limits,
     pub(super) columns: Arc<Columns>,
     row: Span,
+    /// The protocol of the rows in progress, or of the last ones.
+    format: Format,
+    pub(super) prepared: Option<PrepareOk>,
     pub(super) last_ok: LastOk,
     pub(super) info: ServerInfo,
 }
@@ -81,6 +89,17 @@ enum State {
     /// The EOF packet behind the column definitions is due.
     ColumnsEnd(Reply),
     Rows(Reply),
+    /// Definitions of a prepared statement's parameters are due, then those of its columns.
+    Parameters {
+        left: usize,
+        columns: usize,
+    },
+    /// The EOF packet behind the parameters' definitions is due.
+    ParametersEnd {
+        columns: usize,
+    },
+    /// The result set opened a cursor: its rows are to be fetched (K-22).
+    CursorOpened(Reply),
     Dead,
 }
 
@@ -98,6 +117,8 @@ pub enum Step {
     Columns,
     /// A row; see [`Connection::row`] and [`Connection::batch`].
     Row,
+    /// A statement is prepared; see [`Connection::prepared`] and [`Connection::columns`].
+    Prepared,
     /// A statement is done, or a result set has ended; see [`Connection::done`], which also says
     /// whether another result follows.
     Done,
@@ -175,6 +196,8 @@ impl Connection {
             limits,
             columns: Arc::default(),
             row: Span::default(),
+            format: Format::Text,
+            prepared: None,
             last_ok: LastOk::default(),
             info: ServerInfo::default(),
         }
@@ -242,7 +265,7 @@ impl Connection {
     /// earlier ones are answered; replies come in order. Fails, with nothing to send, if the
     /// statement exceeds 1 GiB, or too many commands are unanswered.
     pub fn query(&mut self, sql: &[u8]) -> Result<()> {
-        self.command(Command::Query(sql), Reply::Results)
+        self.command(Command::Query(sql), Reply::Text)
     }
 
     /// Asks whether the server is there; the reply is [`Step::Done`].
@@ -261,29 +284,93 @@ impl Connection {
         self.command(Command::ResetConnection, Reply::Ok)
     }
 
+    /// Prepares SQL; the reply is [`Step::Prepared`].
+    pub fn prepare(&mut self, sql: &[u8]) -> Result<()> {
+        self.command(Command::StmtPrepare(sql), Reply::Prepare)
+    }
+
+    /// Executes a prepared statement; the reply is that of [`query`](Self::query), with rows of the
+    /// binary protocol. `flags` are those of [`Execute`]. `parameters` appends what
+    /// [`Parameters`](crate::wire::Parameters) describes; if it fails, nothing is sent.
+    pub fn execute(
+        &mut self,
+        statement: u32,
+        flags: u8,
+        parameters: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
+        self.check_ready()?;
+        let out = self.send.buffer();
+        let packet = packet::begin(out);
+        Command::StmtExecute(Execute { statement, flags, parameters: &[] }).encode(out);
+        let mut outcome = parameters(out);
+        if outcome.is_ok() && packet.payload_len(out) > MAX_COMMAND {
+            let max = 1 << 30;
+            outcome = Err(UsageError::TooLong { what: "parameter list", max }.into());
+        }
+        if let Err(error) = outcome {
+            packet.abandon(out);
+            return Err(error);
+        }
+        packet::finish(out, packet, 0);
+        self.unanswered.push_back(Reply::Binary);
+        self.seal().map_err(|fault| self.die(fault))
+    }
+
+    /// Asks for up to `rows` rows of a statement's cursor; the reply is rows and [`Step::Done`].
+    pub fn fetch(&mut self, statement: u32, rows: u32) -> Result<()> {
+        self.command(Command::StmtFetch { statement, rows }, Reply::Fetch)
+    }
+
+    /// Closes a statement's cursor and drops its long data; the reply is [`Step::Done`].
+    pub fn reset_statement(&mut self, statement: u32) -> Result<()> {
+        self.command(Command::StmtReset(statement), Reply::Ok)
+    }
+
+    /// Frees a statement on the server. There is no reply.
+    pub fn close_statement(&mut self, statement: u32) -> Result<()> {
+        self.check_ready()?;
+        self.write(Command::StmtClose(statement))
+    }
+
+    /// Appends to the value of a statement's parameter. There is no reply.
+    pub fn send_long_data(&mut self, statement: u32, parameter: u16, data: &[u8]) -> Result<()> {
+        self.check_ready()?;
+        self.write(Command::StmtSendLongData { statement, parameter, data })
+    }
+
     /// Says good-bye. There is no reply: write what there is to write and close the transport. The
     /// connection is dead afterwards, with the farewell as its last words.
     pub fn quit(&mut self) -> Result<()> {
+        match self.state {
+            State::Dead => return Err(dead()),
+            State::Connecting(_) => return Err(UsageError::NotReady.into()),
+            _ => {}
+        }
         self.write(Command::Quit)?;
         self.state = State::Dead;
         Ok(())
     }
 
     fn command(&mut self, command: Command<'_>, reply: Reply) -> Result<()> {
-        if self.unanswered.len() >= MAX_UNANSWERED {
-            return Err(UsageError::TooManyCommands { max: MAX_UNANSWERED }.into());
-        }
+        self.check_ready()?;
         self.write(command)?;
         self.unanswered.push_back(reply);
         Ok(())
     }
 
-    fn write(&mut self, command: Command<'_>) -> Result<()> {
+    /// Whether a command can be given.
+    fn check_ready(&self) -> Result<()> {
         match self.state {
-            State::Dead => return Err(dead()),
-            State::Connecting(_) => return Err(UsageError::NotReady.into()),
-            _ => {}
+            State::Dead => Err(dead()),
+            State::Connecting(_) => Err(UsageError::NotReady.into()),
+            _ if self.unanswered.len() >= MAX_UNANSWERED => {
+                Err(UsageError::TooManyCommands { max: MAX_UNANSWERED }.into())
+            }
+            _ => Ok(()),
         }
+    }
+
+    fn write(&mut self, command: Command<'_>) -> Result<()> {
         if command.payload_len() > MAX_COMMAND {
             let max = 1 << 30;
             return Err(UsageError::TooLong { what: "statement", max }.into());
@@ -318,7 +405,7 @@ impl Connection {
         if matches!(self.state, State::Rows(_)) && !self.skipping {
             match self.recv.packet() {
                 Ok(Some(span)) => match self.recv.bytes(span).first() {
-                    Some(&first) if first != reply::EOF && first != reply::ERR => {
+                    Some(&first) if self.format.starts_row(first) => {
                         self.row = span;
                         return Ok(Step::Row);
                     }
@@ -391,13 +478,19 @@ impl Connection {
                 None => return self.look_while_idle(),
                 Some(&reply) => {
                     self.recv.set_sequence(1);
-                    State::Reply(reply)
+                    match reply {
+                        // The definitions were those of the execution.
+                        Reply::Fetch => State::Rows(reply),
+                        _ => State::Reply(reply),
+                    }
                 }
             },
             state => state,
         };
-        if let (State::Rows(_), true) = (&state, self.skipping) {
-            return self.skip_rows_here(state);
+        match state {
+            State::Rows(_) if self.skipping => return self.skip_rows_here(state),
+            State::CursorOpened(reply) => return Ok(self.result_ends(reply)),
+            _ => {}
         }
         match self.recv.packet()? {
             Some(span) => self.on_packet(state, span),
@@ -408,7 +501,7 @@ impl Connection {
     /// Drops the rows that are here.
     fn skip_rows_here(&mut self, state: State) -> Result<(State, Outcome), Fault> {
         loop {
-            match self.recv.skip_packet()? {
+            match self.recv.skip_packet(self.format)? {
                 None => return Ok((state, Outcome::Step(Step::NeedInput))),
                 Some(Skipped::Row) => {}
                 Some(Skipped::Packet(span)) => match self.on_packet(state, span)? {
@@ -431,30 +524,59 @@ impl Connection {
             State::Columns { reply, left } => self.on_column(reply, left, span),
             State::ColumnsEnd(reply) => {
                 self.on_columns_end(span)?;
-                Ok(self.rows_begin(reply))
+                Ok(self.columns_complete(reply))
+            }
+            State::Parameters { left, columns } => {
+                ColumnDefinition::decode(self.recv.bytes(span), self.capabilities)?;
+                let left = left.saturating_sub(1);
+                let state = match left {
+                    0 if self.capabilities.contains(Capabilities::DEPRECATE_EOF) => {
+                        return Ok(self.parameters_complete(columns));
+                    }
+                    0 => State::ParametersEnd { columns },
+                    left => State::Parameters { left, columns },
+                };
+                Ok((state, Outcome::Continue))
+            }
+            State::ParametersEnd { columns } => {
+                self.on_columns_end(span)?;
+                Ok(self.parameters_complete(columns))
             }
             State::Rows(reply) => {
                 if first == reply::EOF && self.ends_rows(span) {
                     self.on_terminator(span)?;
                     return Ok(self.result_ends(reply));
                 }
+                if self.format == Format::Binary && !self.format.starts_row(first) {
+                    return Err(Kind::Unexpected { due: "a row", header: first }.into());
+                }
                 self.row = span;
                 Ok((State::Rows(reply), Outcome::Step(Step::Row)))
             }
-            State::Connecting(_) | State::Idle | State::Dead => Err(Kind::Unsolicited.into()),
+            State::Connecting(_) | State::Idle | State::CursorOpened(_) | State::Dead => {
+                Err(Kind::Unsolicited.into())
+            }
         }
     }
 
     fn on_reply(&mut self, reply: Reply, first: u8, span: Span) -> Result<(State, Outcome), Fault> {
         match (reply, first) {
+            (Reply::Prepare, reply::OK) => {
+                let PrepareOk { parameters, columns, .. } = self.on_prepare_ok(span)?;
+                let columns = usize::from(columns);
+                Ok(match usize::from(parameters) {
+                    0 => self.parameters_complete(columns),
+                    left => (State::Parameters { left, columns }, Outcome::Continue),
+                })
+            }
             (_, reply::OK) => {
                 self.on_ok(span)?;
                 Ok(self.result_ends(reply))
             }
-            (Reply::Results, crate::wire::infile::LOCAL_INFILE) => {
-                Err(Kind::UnsolicitedInfile.into())
-            }
-            (Reply::Results, header) if header != reply::EOF => {
+            (Reply::Text, LOCAL_INFILE) => Err(Kind::UnsolicitedInfile.into()),
+            (Reply::Text | Reply::Binary, header)
+                if header != reply::EOF && header != LOCAL_INFILE =>
+            {
                 let left = self.on_result_set_header(span)?;
                 Ok((State::Columns { reply, left }, Outcome::Continue))
             }
@@ -471,7 +593,7 @@ impl Connection {
         self.on_column_definition(span)?;
         let state = match left.saturating_sub(1) {
             0 if self.capabilities.contains(Capabilities::DEPRECATE_EOF) => {
-                return Ok(self.rows_begin(reply));
+                return Ok(self.columns_complete(reply));
             }
             0 => State::ColumnsEnd(reply),
             left => State::Columns { reply, left },
@@ -479,9 +601,32 @@ impl Connection {
         Ok((state, Outcome::Continue))
     }
 
-    fn rows_begin(&mut self, reply: Reply) -> (State, Outcome) {
+    /// The definitions of a result set, or of a prepared statement's columns, are all here.
+    fn columns_complete(&mut self, reply: Reply) -> (State, Outcome) {
         self.skipping = false;
-        (State::Rows(reply), Outcome::Step(Step::Columns))
+        if reply == Reply::Prepare {
+            self.answered();
+            return (State::Idle, Outcome::Step(Step::Prepared));
+        }
+        self.format = reply.format();
+        let status = self.last_ok.status;
+        let deprecated = self.capabilities.contains(Capabilities::DEPRECATE_EOF);
+        let state = match !deprecated && status.contains(StatusFlags::CURSOR_EXISTS) {
+            true => State::CursorOpened(reply),
+            false => State::Rows(reply),
+        };
+        (state, Outcome::Step(Step::Columns))
+    }
+
+    /// The definitions of a prepared statement's parameters are all here.
+    fn parameters_complete(&mut self, columns: usize) -> (State, Outcome) {
+        match columns {
+            0 => self.columns_complete(Reply::Prepare),
+            left => {
+                let reply = Reply::Prepare;
+                (State::Columns { reply, left }, Outcome::Continue)
+            }
+        }
     }
 
     /// After an OK packet or a terminator: the next result, or the end of the command.
@@ -659,18 +804,24 @@ impl Connection {
     #[inline]
     #[must_use]
     pub fn row(&self) -> Row<'_> {
-        Row::new(self.recv.bytes(self.row), &self.columns)
+        Row::new(self.recv.bytes(self.row), &self.columns, self.format)
     }
 
     /// The row of the last [`Step::Row`] together with every further row that is complete in the
     /// buffer, until the next step. They count as read, looked at or not.
     pub fn batch(&mut self) -> Batch<'_> {
         let (span, rows) = match self.state {
-            State::Rows(_) if self.row != Span::default() => self.recv.more_rows(),
+            State::Rows(_) if self.row != Span::default() => self.recv.more_rows(self.format),
             _ => (Span::default(), 0),
         };
         let first = self.recv.bytes(self.row);
-        Batch::new(first, self.recv.bytes(span), rows + 1, &self.columns)
+        Batch::new(first, self.recv.bytes(span), rows + 1, &self.columns, self.format)
+    }
+
+    /// The statement of the last [`Step::Prepared`].
+    #[must_use]
+    pub const fn prepared(&self) -> Option<PrepareOk> {
+        self.prepared
     }
 
     /// What the server said at the last [`Step::Done`].

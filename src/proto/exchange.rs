@@ -6,10 +6,11 @@ use super::Fault;
 use super::connection::Connection;
 use super::recv::Span;
 use crate::error::ProtocolErrorKind as Kind;
+use crate::value::Format;
 use crate::wire::packet::MAX_CHUNK;
 use crate::wire::{
-    Capabilities, ColumnDefinition, EofPacket, OkPacket, ProgressReport, ResultSetHeader,
-    SessionState, StateChange, StatusFlags,
+    Capabilities, ColumnDefinition, EofPacket, OkPacket, PrepareOk, ProgressReport,
+    ResultSetHeader, SessionState, StateChange, StatusFlags,
 };
 
 /// Below this length a packet that starts with 0xFE is an EOF packet and no row, without
@@ -22,7 +23,23 @@ pub(super) enum Reply {
     /// One OK packet.
     Ok,
     /// OK packets and text result sets.
-    Results,
+    Text,
+    /// OK packets and binary result sets.
+    Binary,
+    /// The description of a prepared statement.
+    Prepare,
+    /// More rows of a cursor.
+    Fetch,
+}
+
+impl Reply {
+    /// The protocol of the rows.
+    pub(super) const fn format(self) -> Format {
+        match self {
+            Self::Binary | Self::Fetch => Format::Binary,
+            Self::Ok | Self::Text | Self::Prepare => Format::Text,
+        }
+    }
 }
 
 /// How a statement, or one result of it, ended.
@@ -133,11 +150,24 @@ impl Connection {
         Ok(())
     }
 
+    /// The reply to COM_STMT_PREPARE: the statement, without its definitions.
+    pub(super) fn on_prepare_ok(&mut self, span: Span) -> Result<PrepareOk, Fault> {
+        self.clear_columns();
+        let ok = PrepareOk::decode(self.recv.bytes(span), self.capabilities)?;
+        self.check_columns(u64::from(ok.columns))?;
+        self.prepared = Some(ok);
+        Ok(ok)
+    }
+
     /// The first packet of a result set: how many definitions follow.
     pub(super) fn on_result_set_header(&mut self, span: Span) -> Result<usize, Fault> {
         self.clear_columns();
         let header = ResultSetHeader::decode(self.recv.bytes(span), self.capabilities)?;
-        match usize::try_from(header.columns) {
+        self.check_columns(header.columns)
+    }
+
+    fn check_columns(&self, columns: u64) -> Result<usize, Fault> {
+        match usize::try_from(columns) {
             Ok(columns) if columns <= self.limits.max_columns => Ok(columns),
             _ => {
                 let value = u64::try_from(self.limits.max_columns).unwrap_or(u64::MAX);
@@ -169,6 +199,7 @@ impl Connection {
     /// The EOF packet behind the definitions; its status is provisional.
     pub(super) fn on_columns_end(&mut self, span: Span) -> Result<(), Fault> {
         self.info.status = EofPacket::decode(self.recv.bytes(span))?.status;
+        self.last_ok.status = self.info.status;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use super::Fault;
 use crate::error::ProtocolErrorKind as Kind;
+use crate::value::Format;
 use crate::wire::packet::{HEADER_SIZE, MAX_CHUNK};
 use crate::wire::{PacketHeader, reply};
 
@@ -171,7 +172,7 @@ impl Recv {
     /// many they are. They are consumed.
     ///
     /// Whatever is not plainly a row ends the batch and is left for [`packet`](Self::packet).
-    pub(super) fn more_rows(&mut self) -> (Span, usize) {
+    pub(super) fn more_rows(&mut self, format: Format) -> (Span, usize) {
         let from = self.start;
         let mut rows = 0;
         while let Some((header, rest)) = self.pending().split_first_chunk::<HEADER_SIZE>() {
@@ -183,8 +184,7 @@ impl Recv {
                 || len > self.max_packet
                 || header.sequence != self.sequence
                 || header.is_continued()
-                || first == reply::ERR
-                || first == reply::EOF
+                || !format.starts_row(first)
             {
                 break;
             }
@@ -240,7 +240,7 @@ impl Recv {
 
     /// The next packet of a result that is being skipped. Rows are dropped as they arrive, so that
     /// none has to fit into the window; everything else is returned.
-    pub(super) fn skip_packet(&mut self) -> Result<Option<Skipped>, Fault> {
+    pub(super) fn skip_packet(&mut self, format: Format) -> Result<Option<Skipped>, Fault> {
         loop {
             let Some(mut partial) = self.partial else {
                 let Some(header) = self.header_at(self.start) else { return Ok(None) };
@@ -250,8 +250,8 @@ impl Recv {
                     _ if header.length == 0 => false,
                     None => return Ok(None),
                     // A terminator is never cut into chunks (F-10).
-                    Some(reply::EOF) => header.is_continued(),
-                    Some(first) => first != reply::ERR,
+                    Some(reply::EOF) => format == Format::Text && header.is_continued(),
+                    Some(first) => format.starts_row(first),
                 };
                 if !row {
                     return Ok(self.packet()?.map(Skipped::Packet));
@@ -272,7 +272,8 @@ impl Recv {
                     return Ok(self.arriving_packet()?.map(Skipped::Packet));
                 };
                 let continued = partial.total >= MAX_CHUNK;
-                if first == reply::ERR || (first == reply::EOF && !continued) {
+                let long_row = first == reply::EOF && continued && format == Format::Text;
+                if !long_row && !format.starts_row(first) {
                     return Ok(self.arriving_packet()?.map(Skipped::Packet));
                 }
                 self.start = body + partial.kept;

@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use super::Session;
+use super::statement::StatementCache;
 use super::stream::Stream;
 use crate::config::{Config, Endpoint};
 use crate::error::{IoError, IoTask, Result, Sent};
@@ -62,6 +63,9 @@ impl Session {
             peer: peer.into(),
             received: 0,
             write_error: None,
+            statements: StatementCache::new(config.statement_cache),
+            closing: Arc::default(),
+            rollback: None,
         };
         match before(deadline, session.log_in()).await {
             Some(logged_in) => logged_in?,

@@ -3,19 +3,24 @@
 mod connect;
 mod driver;
 mod rows;
+mod statement;
 mod stream;
+mod transaction;
 
 use std::sync::Arc;
 
 pub use rows::Rows;
+pub use statement::{Query, Statement};
+pub use transaction::{IsolationLevel, Transaction, TransactionOptions};
 
 use crate::config::Config;
 use crate::error::{Result, UsageError};
 use crate::login::set_names;
-use crate::params::Params;
+use crate::params::{Params, encode};
 use crate::proto::{Connection, Done, Step};
 use crate::row::FromRow;
-use crate::wire::StatusFlags;
+use crate::wire::{Execute, StatusFlags};
+use statement::{Closing, Source, StatementCache};
 use stream::Stream;
 
 /// A session with a server.
@@ -64,53 +69,91 @@ pub struct Session {
     received: u64,
     /// Why writing failed, until reading has shown whether the server said more about it.
     write_error: Option<std::io::Error>,
+    statements: StatementCache,
+    closing: Arc<Closing>,
+    /// A transaction, or the savepoint of this depth in it, whose guard is gone: to be undone
+    /// before the next command.
+    rollback: Option<usize>,
 }
 
 impl Session {
     /// Runs a statement and streams what it returns.
     ///
-    /// Without parameters the SQL goes out as it is, through the text protocol. Cost: one write,
-    /// and reads as the rows are asked for; nothing is buffered beyond the session's read buffer,
-    /// and the server waits while nobody reads. A statement that returns no rows gives [`Rows`]
-    /// without columns.
+    /// SQL without parameters goes out as it is, through the text protocol; with parameters, one
+    /// for each `?`, it is prepared first unless the session's cache has it, and executed through
+    /// the binary protocol. A [`Statement`] is always executed through the binary protocol.
     ///
-    /// Fails with the server's error, or if the statement exceeds 1 GiB. Cancel-safe: see
-    /// [`Session`].
-    pub async fn query(&mut self, sql: &str, params: impl Params) -> Result<Rows<'_>> {
-        let _ = params;
-        self.settle().await?;
-        self.connection.query(sql.as_bytes())?;
-        let begun = self.begin_result().await?;
-        Ok(Rows::new(self, begun))
+    /// Cost: one write, and one more round trip if the statement has to be prepared; reads as the
+    /// rows are asked for. Nothing is buffered beyond the session's read buffer, and the server
+    /// waits while nobody reads. A statement that returns no rows gives [`Rows`] without columns.
+    ///
+    /// Fails with the server's error, or, with nothing sent, if the number of parameters is wrong,
+    /// one cannot be sent, the whole exceeds 1 GiB, or the statement is another session's.
+    /// Cancel-safe: see [`Session`].
+    pub async fn query(&mut self, query: impl Query, params: impl Params) -> Result<Rows<'_>> {
+        match query.source() {
+            Source::Sql(sql) if params.count() == 0 => {
+                self.settle().await?;
+                self.connection.query(sql.as_bytes())?;
+                let begun = self.begin_result().await?;
+                Ok(Rows::new(self, begun, None))
+            }
+            Source::Sql(sql) => {
+                let statement = self.cached(sql).await?;
+                self.run(&statement, &params).await
+            }
+            Source::Statement(statement) => self.run(statement, &params).await,
+        }
     }
 
-    /// Runs a statement to its end and tells how it went. Rows that it returns are skipped.
+    async fn run(&mut self, statement: &Statement, params: &impl Params) -> Result<Rows<'_>> {
+        self.check_owner(statement)?;
+        let (wanted, given) = (statement.parameters(), params.count());
+        if wanted != given {
+            return Err(UsageError::ParameterCount { statement: wanted, given }.into());
+        }
+        self.settle().await?;
+        let flags = if statement.fetch_size() > 0 { Execute::CURSOR_READ_ONLY } else { 0 };
+        let mut types = statement.take_types();
+        self.connection.execute(statement.id(), flags, |out| encode(params, &mut types, out))?;
+        let begun = self.begin_result().await?;
+        statement.put_types(types);
+        let cursor = (flags != 0).then(|| statement.clone());
+        Ok(Rows::new(self, begun, cursor))
+    }
+
+    /// Runs a statement to its end and tells how it went; see [`query`](Self::query). Rows that it
+    /// returns are skipped.
     ///
     /// Cancel-safe: see [`Session`].
-    pub async fn execute(&mut self, sql: &str, params: impl Params) -> Result<Done> {
-        self.query(sql, params).await?.finish().await
+    pub async fn execute(&mut self, query: impl Query, params: impl Params) -> Result<Done> {
+        self.query(query, params).await?.finish().await
     }
 
-    /// Runs a statement that returns exactly one row, and decodes it.
+    /// Runs a statement that returns exactly one row, and decodes it; see [`query`](Self::query).
     ///
     /// No row and more than one are errors; the session is usable after both. Cancel-safe: see
     /// [`Session`].
-    pub async fn fetch_one<T>(&mut self, sql: &str, params: impl Params) -> Result<T>
+    pub async fn fetch_one<T>(&mut self, query: impl Query, params: impl Params) -> Result<T>
     where
         T: for<'r> FromRow<'r>,
     {
-        self.fetch_optional(sql, params).await?.ok_or_else(|| UsageError::NoRow.into())
+        self.fetch_optional(query, params).await?.ok_or_else(|| UsageError::NoRow.into())
     }
 
-    /// Runs a statement that returns at most one row, and decodes it.
+    /// Runs a statement that returns at most one row, and decodes it; see [`query`](Self::query).
     ///
     /// More than one row is an error; the session is usable after it. Cancel-safe: see
     /// [`Session`].
-    pub async fn fetch_optional<T>(&mut self, sql: &str, params: impl Params) -> Result<Option<T>>
+    pub async fn fetch_optional<T>(
+        &mut self,
+        query: impl Query,
+        params: impl Params,
+    ) -> Result<Option<T>>
     where
         T: for<'r> FromRow<'r>,
     {
-        let mut rows = self.query_rows(sql, params).await?;
+        let mut rows = self.query_rows(query, params).await?;
         let Some(row) = rows.next().await? else { return Ok(None) };
         let value = row.decode()?;
         if rows.next().await?.is_some() {
@@ -120,23 +163,23 @@ impl Session {
         Ok(Some(value))
     }
 
-    /// Runs a statement and decodes all rows of its first result.
+    /// Runs a statement and decodes all rows of its first result; see [`query`](Self::query).
     ///
     /// Memory grows with the result; [`query`](Self::query) streams it instead. Cancel-safe: see
     /// [`Session`].
-    pub async fn fetch_all<T>(&mut self, sql: &str, params: impl Params) -> Result<Vec<T>>
+    pub async fn fetch_all<T>(&mut self, query: impl Query, params: impl Params) -> Result<Vec<T>>
     where
         T: for<'r> FromRow<'r>,
     {
-        let mut rows = self.query_rows(sql, params).await?;
+        let mut rows = self.query_rows(query, params).await?;
         let all = rows.collect().await?;
         rows.finish().await?;
         Ok(all)
     }
 
     /// [`query`](Self::query) for statements that must return rows.
-    async fn query_rows(&mut self, sql: &str, params: impl Params) -> Result<Rows<'_>> {
-        let rows = self.query(sql, params).await?;
+    async fn query_rows(&mut self, query: impl Query, params: impl Params) -> Result<Rows<'_>> {
+        let rows = self.query(query, params).await?;
         if rows.columns().is_empty() {
             return Err(UsageError::NoResultSet.into());
         }
@@ -168,6 +211,8 @@ impl Session {
         self.settle().await?;
         self.connection.reset_connection()?;
         self.connection.query(set_names(&self.config).as_bytes())?;
+        self.forget_statements();
+        self.rollback = None;
         self.finish_command().await?;
         self.finish_command().await.map(drop)
     }
@@ -259,8 +304,25 @@ impl Session {
     }
 
     /// Brings the session to where a command can be given: what an earlier one left is read and
-    /// thrown away.
+    /// thrown away, statements that nobody has are closed, and a transaction whose guard was
+    /// dropped is undone.
     async fn settle(&mut self) -> Result<()> {
+        self.drain().await?;
+        self.close_dropped_statements()?;
+        if let Some(depth) = self.rollback {
+            self.connection.query(Self::rollback_sql(depth).as_bytes())?;
+            match self.finish_command().await {
+                // The savepoint is gone with its transaction, which is as good.
+                Err(error) if !error.is_fatal() && depth > 0 => {}
+                outcome => drop(outcome?),
+            }
+            self.rollback = None;
+        }
+        Ok(())
+    }
+
+    /// Reads and throws away what an earlier command left.
+    async fn drain(&mut self) -> Result<()> {
         let limits = &self.config.limits;
         let (max_discard, max_results) = (limits.max_discard, limits.max_results);
         let last = self.received.saturating_add(max_discard);

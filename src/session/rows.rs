@@ -1,6 +1,6 @@
 //! The rows of a statement, streamed.
 
-use super::Session;
+use super::{Session, Statement};
 use crate::columns::Columns;
 use crate::error::Result;
 use crate::proto::{Done, Step};
@@ -18,6 +18,8 @@ use crate::wire::StatusFlags;
 pub struct Rows<'s> {
     session: &'s mut Session,
     place: Place,
+    /// The statement whose cursor has the rows.
+    cursor: Option<Statement>,
 }
 
 /// Where in a statement's results the reader is.
@@ -33,8 +35,8 @@ enum Place {
 
 impl<'s> Rows<'s> {
     /// `rows` tells whether the first result is a result set.
-    pub(super) fn new(session: &'s mut Session, rows: bool) -> Self {
-        let mut this = Self { session, place: Place::Between };
+    pub(super) fn new(session: &'s mut Session, rows: bool, cursor: Option<Statement>) -> Self {
+        let mut this = Self { session, place: Place::Between, cursor };
         this.begin(rows);
         this
     }
@@ -145,6 +147,7 @@ impl<'s> Rows<'s> {
     fn take(&mut self, step: Result<Step>) -> Result<bool> {
         match step {
             Ok(Step::Row) => return Ok(true),
+            Ok(Step::Done) if self.has_more_in_cursor() => self.fetch()?,
             Ok(Step::Done) => self.end(),
             Ok(_) => {}
             Err(error) => {
@@ -161,6 +164,21 @@ impl<'s> Rows<'s> {
             true => self.place = Place::Rows,
             false => self.end(),
         }
+    }
+
+    /// Whether the rows go on in the cursor. Some servers leave one flag set beside the other, so
+    /// the last row's counts first (E-81).
+    fn has_more_in_cursor(&self) -> bool {
+        let status = self.session.status();
+        self.cursor.is_some()
+            && status.contains(StatusFlags::CURSOR_EXISTS)
+            && !status.contains(StatusFlags::LAST_ROW_SENT)
+    }
+
+    /// Asks for the cursor's next rows.
+    fn fetch(&mut self) -> Result<()> {
+        let Some(statement) = &self.cursor else { return Ok(()) };
+        self.session.connection.fetch(statement.id(), statement.fetch_size())
     }
 
     fn end(&mut self) {

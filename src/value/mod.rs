@@ -27,7 +27,7 @@ pub use to_value::ToValue;
 
 use crate::columns::ColumnInfo;
 use crate::error::ValueError;
-use crate::wire::{ColumnFlags, ColumnType};
+use crate::wire::{ColumnFlags, ColumnType, binary_row, reply};
 
 /// A value as it came: its bytes, and what its column says of them.
 ///
@@ -46,6 +46,19 @@ pub enum Format {
     Text,
     /// Binary: the answer to a prepared statement.
     Binary,
+}
+
+impl Format {
+    /// Whether a packet in a row's place that starts with this byte is plainly a row: text rows can
+    /// start with anything but an error's or a terminator's byte, binary rows only with 0 (R-38,
+    ///
+    #[inline]
+    pub(crate) const fn starts_row(self, first: u8) -> bool {
+        match self {
+            Self::Text => first != reply::EOF && first != reply::ERR,
+            Self::Binary => first == binary_row::ROW,
+        }
+    }
 }
 
 impl<'r> RawValue<'r> {

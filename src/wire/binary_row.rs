@@ -127,12 +127,13 @@ impl<'a> BinaryCells<'a> {
     #[inline]
     pub fn new(payload: &'a [u8], columns: usize) -> Result<Self, DecodeError> {
         let error = |malformed| DecodeError::new(MESSAGE, malformed);
-        let (&header, rest) = payload.split_first().ok_or(error(Malformed::Truncated))?;
+        let (&header, rest) = payload.split_first().ok_or_else(|| error(Malformed::Truncated))?;
         if header != ROW {
             return Err(error(Malformed::Header(header)));
         }
-        let (bitmap, rest) =
-            rest.split_at_checked(bitmap_len(columns)).ok_or(error(Malformed::Truncated))?;
+        let (bitmap, rest) = rest
+            .split_at_checked(bitmap_len(columns))
+            .ok_or_else(|| error(Malformed::Truncated))?;
         Ok(Self { bitmap, rest, index: 0 })
     }
 

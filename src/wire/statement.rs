@@ -14,7 +14,7 @@ pub const MAX_PARAMETERS: usize = 65_535;
 
 /// The first packet of the reply to COM_STMT_PREPARE. It looks like an OK packet and is none
 /// (E-84).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PrepareOk {
     /// The statement's id on this connection.
     pub statement: u32,

@@ -1,0 +1,199 @@
+//! Transactions that end with their guard.
+
+use std::ops::{Deref, DerefMut};
+
+use super::Session;
+use crate::error::Result;
+
+/// What one transaction may see of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IsolationLevel {
+    /// Rows that others have not committed.
+    ReadUncommitted,
+    /// Rows that others commit meanwhile.
+    ReadCommitted,
+    /// The rows as they were at the first read.
+    RepeatableRead,
+    /// As if there were no others.
+    Serializable,
+}
+
+/// How a transaction begins. The default takes the session's own settings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TransactionOptions {
+    isolation: Option<IsolationLevel>,
+    read_only: Option<bool>,
+    consistent_snapshot: bool,
+}
+
+impl TransactionOptions {
+    /// Sets what the transaction may see of others.
+    #[must_use]
+    pub const fn isolation(mut self, level: IsolationLevel) -> Self {
+        self.isolation = Some(level);
+        self
+    }
+
+    /// Sets whether the transaction only reads.
+    #[must_use]
+    pub const fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = Some(read_only);
+        self
+    }
+
+    /// Takes the snapshot at once instead of at the first read; means something under
+    /// [`IsolationLevel::RepeatableRead`].
+    #[must_use]
+    pub const fn consistent_snapshot(mut self) -> Self {
+        self.consistent_snapshot = true;
+        self
+    }
+
+    /// What applies to the next transaction, to be sent before it.
+    fn set_transaction(self) -> Option<String> {
+        let level = match self.isolation? {
+            IsolationLevel::ReadUncommitted => "READ UNCOMMITTED",
+            IsolationLevel::ReadCommitted => "READ COMMITTED",
+            IsolationLevel::RepeatableRead => "REPEATABLE READ",
+            IsolationLevel::Serializable => "SERIALIZABLE",
+        };
+        Some(format!("SET TRANSACTION ISOLATION LEVEL {level}"))
+    }
+
+    fn start_transaction(self) -> String {
+        let mut modes = Vec::new();
+        if self.consistent_snapshot {
+            modes.push("WITH CONSISTENT SNAPSHOT");
+        }
+        match self.read_only {
+            Some(true) => modes.push("READ ONLY"),
+            Some(false) => modes.push("READ WRITE"),
+            None => {}
+        }
+        format!("START TRANSACTION {}", modes.join(", "))
+    }
+}
+
+/// An open transaction, or a savepoint in one. It is the session, so statements run on it.
+///
+/// Dropping it without [`commit`](Self::commit) undoes it: the rollback goes out before the
+/// session's next command. Statements that commit by themselves, such as DDL, do so here too.
+#[derive(Debug)]
+pub struct Transaction<'s> {
+    session: &'s mut Session,
+    /// 0 for the transaction, n for the nth savepoint within.
+    depth: usize,
+    open: bool,
+}
+
+impl Session {
+    /// Begins a transaction. Cost: one round trip.
+    pub async fn begin(&mut self) -> Result<Transaction<'_>> {
+        self.begin_with(TransactionOptions::default()).await
+    }
+
+    /// Begins a transaction as `options` say. Cost: one round trip; all goes out in one write.
+    pub async fn begin_with(&mut self, options: TransactionOptions) -> Result<Transaction<'_>> {
+        self.settle().await?;
+        let first = options.set_transaction();
+        if let Some(sql) = &first {
+            self.connection.query(sql.as_bytes())?;
+        }
+        self.connection.query(options.start_transaction().as_bytes())?;
+        // From here on a dropped future leaves a transaction that may be open.
+        self.rollback = Some(0);
+        if first.is_some() {
+            self.finish_command().await?;
+        }
+        self.finish_command().await?;
+        self.rollback = None;
+        Ok(Transaction { session: self, depth: 0, open: true })
+    }
+
+    /// What undoes a transaction whose guard was dropped.
+    pub(super) fn rollback_sql(depth: usize) -> String {
+        match depth {
+            0 => "ROLLBACK".to_owned(),
+            depth => format!("ROLLBACK TO SAVEPOINT mywire_{depth}"),
+        }
+    }
+}
+
+impl Transaction<'_> {
+    /// Makes everything permanent; for a savepoint, a part of the transaction around it.
+    ///
+    /// If the connection is lost before the answer, nobody knows whether it was committed: the
+    /// error's [`was_sent`](crate::Error::was_sent) is `Maybe`.
+    pub async fn commit(mut self) -> Result<()> {
+        let sql = match self.depth {
+            0 => "COMMIT".to_owned(),
+            depth => format!("RELEASE SAVEPOINT mywire_{depth}"),
+        };
+        self.end(&sql).await
+    }
+
+    /// Undoes everything since it began.
+    pub async fn rollback(mut self) -> Result<()> {
+        let sql = Session::rollback_sql(self.depth);
+        self.end(&sql).await
+    }
+
+    /// Sets a savepoint: what follows can be undone by itself.
+    pub async fn savepoint(&mut self) -> Result<Transaction<'_>> {
+        let depth = self.depth + 1;
+        self.session.execute(&format!("SAVEPOINT mywire_{depth}"), ()).await?;
+        Ok(Transaction { session: self.session, depth, open: true })
+    }
+
+    /// Ends it. Whatever the answer, or if nobody waits for it, the guard has nothing to undo any
+    /// more unless the server refused.
+    async fn end(&mut self, sql: &str) -> Result<()> {
+        self.session.execute(sql, ()).await?;
+        self.open = false;
+        Ok(())
+    }
+}
+
+impl Deref for Transaction<'_> {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        self.session
+    }
+}
+
+impl DerefMut for Transaction<'_> {
+    fn deref_mut(&mut self) -> &mut Session {
+        self.session
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            let depth = self.session.rollback.map_or(self.depth, |other| other.min(self.depth));
+            self.session.rollback = Some(depth);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_as_sql() {
+        let plain = TransactionOptions::default();
+        assert_eq!(plain.start_transaction().trim(), "START TRANSACTION");
+        assert_eq!(plain.set_transaction(), None);
+        let all =
+            plain.isolation(IsolationLevel::RepeatableRead).read_only(true).consistent_snapshot();
+        assert_eq!(
+            all.start_transaction(),
+            "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
+        );
+        let level = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ";
+        assert_eq!(all.set_transaction().as_deref(), Some(level));
+    }
+}
