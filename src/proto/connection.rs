@@ -52,8 +52,9 @@ pub struct Connection {
     ended: bool,
     /// TLS is wanted and does not protect what comes yet: it can be anybody's (H-25).
     pub(super) unverified: bool,
-    /// Commands whose replies have not begun.
-    unanswered: VecDeque<Reply>,
+    /// Commands whose replies are not over, and the sequence id that each reply begins with: the
+    /// one behind the command's last chunk (F-04).
+    unanswered: VecDeque<(Reply, u8)>,
     /// Whether a byte of an unanswered command left.
     exposed: bool,
     /// Rows are dropped until the end of the result set.
@@ -273,12 +274,13 @@ impl Connection {
         if self.unanswered.len() >= MAX_UNANSWERED {
             return Err(UsageError::TooManyCommands { max: MAX_UNANSWERED }.into());
         }
-        self.write(command)?;
-        self.unanswered.push_back(reply);
+        let sequence = self.write(command)?;
+        self.unanswered.push_back((reply, sequence));
         Ok(())
     }
 
-    fn write(&mut self, command: Command<'_>) -> Result<()> {
+    /// Puts a command behind what there is to send; gives the sequence id behind its last chunk.
+    fn write(&mut self, command: Command<'_>) -> Result<u8> {
         match self.state {
             State::Dead => return Err(dead()),
             State::Connecting(_) => return Err(UsageError::NotReady.into()),
@@ -291,8 +293,9 @@ impl Connection {
         let out = self.send.buffer();
         let start = packet::begin(out);
         command.encode(out);
-        packet::finish(out, start, 0);
-        self.seal().map_err(|fault| self.die(fault))
+        let sequence = packet::finish(out, start, 0);
+        self.seal().map_err(|fault| self.die(fault))?;
+        Ok(sequence)
     }
 
     /// Hands what was written to TLS, if there is any.
@@ -389,8 +392,8 @@ impl Connection {
             State::Connecting(connecting) => return self.advance_login(connecting),
             State::Idle => match self.unanswered.front() {
                 None => return self.look_while_idle(),
-                Some(&reply) => {
-                    self.recv.set_sequence(1);
+                Some(&(reply, sequence)) => {
+                    self.recv.set_sequence(sequence);
                     State::Reply(reply)
                 }
             },
