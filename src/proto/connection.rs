@@ -517,6 +517,8 @@ impl Connection {
         let packet = ErrPacket::decode(self.recv.bytes(span))?;
         let error = ServerError::new(&packet, self.error_context(Sent::Yes, false));
         self.last_ok.forget();
+        // No result follows an error, whatever the last status word said (E-53).
+        self.info.status = self.info.status.without(StatusFlags::MORE_RESULTS);
         self.answered();
         Ok((State::Idle, Outcome::Refused(error)))
     }
