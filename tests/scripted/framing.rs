@@ -312,7 +312,6 @@ fn e09_t56_a_wrong_sequence_id_is_fatal_and_its_row_is_not_delivered() {
             assert_eq!(protocol_kind(&error), Kind::OutOfOrder { expected, found });
             // The result never looks complete afterwards.
             assert!(rows.next().await.is_err());
-            drop(rows);
             assert_dead(&mut session, &script).await;
             script.abandon();
         });
@@ -338,7 +337,6 @@ fn e09_a_batch_ends_before_a_wrong_sequence_id() {
         };
         assert_eq!(seen, 2);
         assert_eq!(protocol_kind(&error), Kind::OutOfOrder { expected: 5, found: 9 });
-        drop(rows);
         assert_dead(&mut session, &script).await;
         script.abandon();
     });
@@ -378,7 +376,6 @@ fn e10_e11_e12_lengths_in_a_row_are_checked_when_they_are_reached() {
                 }
             }
             assert!(rows.next().await.unwrap().is_none());
-            drop(rows);
             assert_in_step(&mut session).await;
             drop(session);
             script.done().await;

@@ -128,7 +128,6 @@ fn t33_results_without_end_are_streamed_one_by_one() {
         for _ in 0..10_000 {
             assert!(rows.next_result().await.unwrap());
         }
-        drop(rows);
         drop(session);
         script.done().await;
     });

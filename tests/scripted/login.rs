@@ -23,6 +23,9 @@ const REFUSED: [&str; 12] = [
     "no_such_plugin",
 ];
 
+/// What a plugin makes of a password and a nonce.
+type Answer = fn(&str, &[u8]) -> Vec<u8>;
+
 /// The server's packets after the login request, and then silence: the error, and what the client
 /// wrote after its login request.
 async fn login_answered(
@@ -50,11 +53,9 @@ fn native() -> Greeting<'static> {
 #[test]
 fn e25_known_answers() {
     // Both answers are computed here once more, apart from the crate.
-    for (greeting, answer) in [
-        (native(), native_answer as fn(&str, &[u8]) -> Vec<u8>),
-        (mysql(), sha2_answer),
-        (mariadb(), native_answer),
-    ] {
+    let accounts: [(_, Answer); 3] =
+        [(native(), native_answer), (mysql(), sha2_answer), (mariadb(), native_answer)];
+    for (greeting, answer) in accounts {
         for password in
             ["x", PASSWORD, "nineteen bytes long", "exactly twenty bytes", "päss\u{1F642}"]
         {
@@ -173,10 +174,9 @@ fn e29_e30_a_switch_is_answered_with_its_own_nonce() {
     let nonce = b"12345678901234567890";
     let with_nul = [&nonce[..], b"\0"].concat();
     for data in [nonce.to_vec(), with_nul] {
-        for (plugin, answer) in [
-            ("mysql_native_password", native_answer as fn(&str, &[u8]) -> Vec<u8>),
-            ("caching_sha2_password", sha2_answer),
-        ] {
+        let plugins: [(_, Answer); 2] =
+            [("mysql_native_password", native_answer), ("caching_sha2_password", sha2_answer)];
+        for (plugin, answer) in plugins {
             let data = data.clone();
             run(async move {
                 let (stream, script) = serve(move |mut server| async move {

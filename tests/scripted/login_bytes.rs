@@ -183,7 +183,7 @@ fn e37_t20_t23_what_is_too_long_is_refused_before_the_first_byte() {
         (config().password(long.as_str()), "password"),
         (config().database(long.clone()), "database name"),
         (config().connect_attribute("key", long.clone()), "connection attributes"),
-        (config().connect_attribute(long.clone(), ""), "connection attributes"),
+        (config().connect_attribute(long, ""), "connection attributes"),
     ] {
         run(async move {
             let error = unwritable(config).await.to_string();

@@ -327,7 +327,6 @@ fn e52_t92_an_error_after_three_rows_comes_after_three_rows() {
             assert_eq!(error.as_server().unwrap().kind(), ServerErrorKind::Killed);
             assert!(!error.is_fatal());
             assert_eq!(error.was_sent(), Sent::Yes);
-            drop(rows);
             assert_in_step(&mut session).await;
             drop(session);
             script.done().await;
@@ -354,7 +353,6 @@ fn e53_an_error_in_a_later_statement_ends_them_all() {
             assert_eq!(error.as_server().unwrap().code(), 1064);
             assert!(!rows.next_result().await.unwrap());
             assert!(rows.next().await.unwrap().is_none());
-            drop(rows);
             assert!(!session.status().contains(StatusFlags::MORE_RESULTS));
             assert_in_step(&mut session).await;
             drop(session);

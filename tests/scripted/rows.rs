@@ -120,7 +120,6 @@ fn e76_t50_a_row_shorter_or_longer_than_its_columns_is_an_error() {
             let row = rows.next().await.unwrap().expect("a second row");
             assert_eq!(row.decode::<(u64, u64)>().unwrap(), (3, 4));
             assert!(rows.next().await.unwrap().is_none());
-            drop(rows);
             assert_in_step(&mut session).await;
             drop(session);
             script.done().await;

@@ -154,7 +154,6 @@ fn a_value_that_cannot_be_read_names_column_type_and_way_out() {
         for error in [wrong, narrow, null, absent, beyond, count] {
             assert!(!error.is_fatal() && !error.is_retryable(), "{error}");
         }
-        drop(rows);
         assert_in_step(&mut session).await;
         drop(session);
         script.done().await;

@@ -95,7 +95,6 @@ fn t40_a_large_statement_and_a_large_unread_reply_do_not_block_each_other() {
             bytes += row.get::<&[u8]>(0).unwrap().len();
         }
         assert_eq!(bytes, 100 * (100 << 10));
-        drop(rows);
         assert_in_step(&mut session).await;
         drop(session);
         script.done().await;

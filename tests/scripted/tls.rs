@@ -244,7 +244,6 @@ fn t101_a_tls_session_that_ends_tells_an_end_in_order_from_a_cut() {
             assert!(rows.next().await.unwrap().is_some());
             let error = rows.next().await.unwrap_err();
             assert!(error.is_fatal() && error.to_string().contains("connection"), "{error}");
-            drop(rows);
             assert_dead(&mut session, &script).await;
             drop(session);
             script.done().await;
