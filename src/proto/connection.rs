@@ -57,8 +57,9 @@ pub struct Connection {
     ended: bool,
     /// TLS is wanted and does not protect what comes yet: it can be anybody's (H-25).
     pub(super) unverified: bool,
-    /// Commands whose replies have not begun.
-    unanswered: VecDeque<Reply>,
+    /// Commands whose replies are not over, and the sequence id that each reply begins with: the
+    /// one behind the command's last chunk (F-04).
+    unanswered: VecDeque<(Reply, u8)>,
     /// Whether a byte of an unanswered command left.
     exposed: bool,
     /// Rows are dropped until the end of the result set.
@@ -311,8 +312,8 @@ impl Connection {
             packet.abandon(out);
             return Err(error);
         }
-        packet::finish(out, packet, 0);
-        self.unanswered.push_back(Reply::Binary);
+        let sequence = packet::finish(out, packet, 0);
+        self.unanswered.push_back((Reply::Binary, sequence));
         self.seal().map_err(|fault| self.die(fault))
     }
 
@@ -329,13 +330,13 @@ impl Connection {
     /// Frees a statement on the server. There is no reply.
     pub fn close_statement(&mut self, statement: u32) -> Result<()> {
         self.check_ready()?;
-        self.write(Command::StmtClose(statement))
+        self.write(Command::StmtClose(statement)).map(drop)
     }
 
     /// Appends to the value of a statement's parameter. There is no reply.
     pub fn send_long_data(&mut self, statement: u32, parameter: u16, data: &[u8]) -> Result<()> {
         self.check_ready()?;
-        self.write(Command::StmtSendLongData { statement, parameter, data })
+        self.write(Command::StmtSendLongData { statement, parameter, data }).map(drop)
     }
 
     /// Says good-bye. There is no reply: write what there is to write and close the transport. The
@@ -353,8 +354,8 @@ impl Connection {
 
     fn command(&mut self, command: Command<'_>, reply: Reply) -> Result<()> {
         self.check_ready()?;
-        self.write(command)?;
-        self.unanswered.push_back(reply);
+        let sequence = self.write(command)?;
+        self.unanswered.push_back((reply, sequence));
         Ok(())
     }
 
@@ -370,7 +371,8 @@ impl Connection {
         }
     }
 
-    fn write(&mut self, command: Command<'_>) -> Result<()> {
+    /// Puts a command behind what there is to send; gives the sequence id behind its last chunk.
+    fn write(&mut self, command: Command<'_>) -> Result<u8> {
         if command.payload_len() > MAX_COMMAND {
             let max = 1 << 30;
             return Err(UsageError::TooLong { what: "statement", max }.into());
@@ -378,8 +380,9 @@ impl Connection {
         let out = self.send.buffer();
         let start = packet::begin(out);
         command.encode(out);
-        packet::finish(out, start, 0);
-        self.seal().map_err(|fault| self.die(fault))
+        let sequence = packet::finish(out, start, 0);
+        self.seal().map_err(|fault| self.die(fault))?;
+        Ok(sequence)
     }
 
     /// Hands what was written to TLS, if there is any.
@@ -476,8 +479,8 @@ impl Connection {
             State::Connecting(connecting) => return self.advance_login(connecting),
             State::Idle => match self.unanswered.front() {
                 None => return self.look_while_idle(),
-                Some(&reply) => {
-                    self.recv.set_sequence(1);
+                Some(&(reply, sequence)) => {
+                    self.recv.set_sequence(sequence);
                     match reply {
                         // The definitions were those of the execution.
                         Reply::Fetch => State::Rows(reply),
@@ -659,6 +662,8 @@ impl Connection {
         let packet = ErrPacket::decode(self.recv.bytes(span))?;
         let error = ServerError::new(&packet, self.error_context(Sent::Yes, false));
         self.last_ok.forget();
+        // No result follows an error, whatever the last status word said (E-53).
+        self.info.status = self.info.status.without(StatusFlags::MORE_RESULTS);
         self.answered();
         Ok((State::Idle, Outcome::Refused(error)))
     }

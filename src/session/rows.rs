@@ -2,7 +2,7 @@
 
 use super::{Session, Statement};
 use crate::columns::Columns;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::proto::{Done, Step};
 use crate::row::{Batch, FromRow, Row};
 use crate::wire::StatusFlags;
@@ -116,7 +116,7 @@ impl<'s> Rows<'s> {
         match self.session.begin_result().await {
             Ok(rows) => self.begin(rows),
             Err(error) => {
-                self.place = Place::End;
+                self.fail(&error);
                 return Err(error);
             }
         }
@@ -151,7 +151,7 @@ impl<'s> Rows<'s> {
             Ok(Step::Done) => self.end(),
             Ok(_) => {}
             Err(error) => {
-                self.place = Place::End;
+                self.fail(&error);
                 return Err(error);
             }
         }
@@ -179,6 +179,14 @@ impl<'s> Rows<'s> {
     fn fetch(&mut self) -> Result<()> {
         let Some(statement) = &self.cursor else { return Ok(()) };
         self.session.connection.fetch(statement.id(), statement.fetch_size())
+    }
+
+    /// The server's error ends the statement. A dead session keeps its place and fails again: a
+    /// result that broke off never looks complete.
+    fn fail(&mut self, error: &Error) {
+        if !error.is_fatal() {
+            self.place = Place::End;
+        }
     }
 
     fn end(&mut self) {

@@ -1,0 +1,24 @@
+//! Evil and odd servers: what no honest server does, and the session's answer to it.
+//!
+//! The names of the tests begin with the ids of the edge case (`e`) or the threat (`t`) that they
+//! pin. The server is `tests/support/scripted.rs`.
+#![cfg(all(feature = "tokio", feature = "ring"))]
+#![allow(missing_docs, unreachable_pub, reason = "a test target has no callers")]
+
+#[path = "../support/scripted.rs"]
+mod scripted;
+
+mod ends;
+mod framing;
+mod greeting;
+mod leaving;
+mod limits;
+mod login;
+mod login_bytes;
+mod replies;
+mod rows;
+mod secrets;
+mod sentences;
+mod time;
+mod tls;
+mod transcripts;

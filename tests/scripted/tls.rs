@@ -1,0 +1,252 @@
+//! TLS: when it has to be there, when it must not be trusted, and what came before it.
+
+use mywire::error::TlsError;
+use mywire::wire::{Capabilities, SslRequest};
+use mywire::{Config, Error, Sent, Session, SslMode};
+
+use crate::scripted::*;
+
+const NEED_TLS: [SslMode; 3] = [SslMode::Required, SslMode::VerifyCa, SslMode::VerifyIdentity];
+
+/// The account at a server whose certificates are known.
+fn tls_config(mode: SslMode) -> Config {
+    config().ssl_mode(mode).host(TLS_NAME).ssl_ca_file(tls_file("ca.pem"))
+}
+
+#[test]
+fn t04_h23_without_tls_nothing_is_written_where_it_is_required() {
+    for greeting in [mysql(), mariadb()] {
+        for mode in NEED_TLS {
+            run(async move {
+                let (stream, script) = serve(move |mut server| async move {
+                    server.send(server.reply().greeting(&greeting)).await;
+                    assert_eq!(server.until_closed().await, 0);
+                });
+                let error = Session::from_stream(stream, &tls_config(mode)).await.unwrap_err();
+                let Error::Tls(tls) = &error else { panic!("{error}") };
+                assert!(matches!(**tls, TlsError::NotOffered), "{error}");
+                assert!(error.to_string().contains("ssl-mode=preferred"), "{error}");
+                assert_eq!(error.was_sent(), Sent::No);
+                assert!(script.done().await.is_empty());
+            });
+        }
+    }
+}
+
+#[test]
+fn t04_preferred_goes_on_without_tls_and_disabled_ignores_the_offer() {
+    for (mode, greeting) in [(SslMode::Preferred, mysql()), (SslMode::Disabled, with_tls(mysql()))]
+    {
+        run(async move {
+            let (mut session, script) =
+                logged_in(greeting, &tls_config(mode), |mut server| async move {
+                    server.echo().await;
+                })
+                .await;
+            assert!(!session.is_encrypted());
+            assert_in_step(&mut session).await;
+            drop(session);
+            script.done().await;
+        });
+    }
+}
+
+#[test]
+fn e23_h22_the_request_for_tls_is_the_login_request_s_beginning() {
+    for greeting in [mysql(), mariadb()] {
+        for mode in NEED_TLS.into_iter().chain([SslMode::Preferred]) {
+            run(async move {
+                let (stream, script) = serve(move |mut server| async move {
+                    // Their ids are 1 and 2: the server checks them (F-05).
+                    let request = server.greet_tls(&greeting).await.unwrap();
+                    let login = server.login_request().await;
+                    assert_eq!(login.request().ssl_request(), request);
+                    assert!(request.capabilities.contains(Capabilities::SSL));
+                    let mut encoded = Vec::new();
+                    request.encode(&mut encoded);
+                    assert_eq!(encoded[..], login.payload[..SslRequest::SIZE]);
+                    server.send(server.reply().ok()).await;
+                    server.echo().await;
+                });
+                let mut session = Session::from_stream(stream, &tls_config(mode)).await.unwrap();
+                assert!(session.is_encrypted());
+                assert_in_step(&mut session).await;
+                session.close().await.unwrap();
+                let wire = script.done().await;
+                // One packet in the clear, and of the account nothing.
+                assert_eq!(wire.bytes()[..4], [32, 0, 0, 1]);
+                assert!(!wire.contains(b"app\0"));
+                wire.assert_without_secret(PASSWORD);
+            });
+        }
+    }
+}
+
+#[test]
+fn large_results_and_statements_cross_tls() {
+    run(async {
+        let sql = "x".repeat(3 << 20);
+        let (stream, script) = serve(|mut server| async move {
+            server.greet_tls(&mysql()).await.unwrap();
+            server.login_request().await;
+            server.send(server.reply().ok()).await;
+            server.echo().await;
+        });
+        let config = tls_config(SslMode::VerifyIdentity);
+        let mut session = Session::from_stream(stream, &config).await.unwrap();
+        let back: String = session.fetch_one(&sql, ()).await.unwrap();
+        assert!(back == sql);
+        session.close().await.unwrap();
+        script.done().await;
+    });
+}
+
+#[test]
+fn t06_what_came_with_the_greeting_does_not_survive_into_tls() {
+    type Injected = fn(Packets) -> Packets;
+    let injected: [Injected; 5] = [
+        |packets| packets.ok(),
+        |packets| packets.err(1045, "Access denied"),
+        |packets| packets.auth_switch("mysql_clear_password", b""),
+        |packets| packets.greeting(&mysql()),
+        |packets| packets.raw(b"\0"),
+    ];
+    for inject in injected {
+        for mode in NEED_TLS.into_iter().chain([SslMode::Preferred]) {
+            run(async move {
+                let (stream, script) = serve(move |mut server| async move {
+                    let greeting = server.reply().greeting(&with_tls(mysql()));
+                    server.send(inject(greeting)).await;
+                    assert_eq!(server.until_closed().await, 0);
+                });
+                let error = Session::from_stream(stream, &tls_config(mode)).await.unwrap_err();
+                let Error::Tls(tls) = &error else { panic!("{error}") };
+                assert!(matches!(**tls, TlsError::PlaintextBeforeTls), "{error}");
+                assert!(script.done().await.is_empty());
+            });
+        }
+    }
+}
+
+#[test]
+fn t05_an_error_in_place_of_the_servers_hello_is_no_login_error() {
+    run(async {
+        let (stream, script) = serve(|mut server| async move {
+            server.send(server.reply().greeting(&with_tls(mysql()))).await;
+            let request = server.payload().await;
+            SslRequest::decode(&request).unwrap();
+            server.send(server.reply().err(1045, "Access denied; log in at evil.test")).await;
+            server.until_closed().await;
+        });
+        let config = tls_config(SslMode::VerifyIdentity);
+        let error = Session::from_stream(stream, &config).await.unwrap_err();
+        assert!(matches!(error, Error::Tls(_)), "{error}");
+        assert!(!error.to_string().contains("evil"), "{error}");
+        assert!(!error.is_retryable());
+        script.done().await.assert_without_secret(PASSWORD);
+    });
+}
+
+/// The error that a server with our certificate meets.
+async fn refused(config: &Config) -> Error {
+    let (stream, script) = serve(|mut server| async move {
+        server.greet_tls(&mysql()).await.expect_err("the client goes on");
+    });
+    let error = Session::from_stream(stream, config).await.expect_err("a certificate");
+    let wire = script.done().await;
+    wire.assert_without_secret(PASSWORD);
+    assert!(!wire.contains(b"app"), "the account's name was written");
+    assert!(matches!(error, Error::Tls(_)), "{error}");
+    error
+}
+
+#[test]
+fn t09_a_certificate_for_another_host_is_refused() {
+    for host in
+        ["other.example.test", "db.example.test.evil.test", "127.0.0.2", "sub.db.example.test"]
+    {
+        run(async move {
+            let config = tls_config(SslMode::VerifyIdentity).host(host);
+            let error = refused(&config).await;
+            assert!(error.to_string().contains("certificate"), "{error}");
+        });
+    }
+    // The configured name counts, wherever the connection goes to.
+    run(async {
+        refused(&tls_config(SslMode::VerifyIdentity).tls_server_name("other.example.test")).await;
+    });
+}
+
+#[test]
+fn t09_a_certificate_of_a_foreign_ca_is_refused() {
+    for mode in [SslMode::VerifyCa, SslMode::VerifyIdentity] {
+        run(async move {
+            let config = tls_config(mode).ssl_ca_file(tls_file("foreign-ca.pem"));
+            let error = refused(&config).await;
+            assert!(error.to_string().contains("certificate"), "{error}");
+        });
+    }
+    // Public authorities did not sign it either.
+    run(async {
+        refused(&config().host(TLS_NAME).ssl_mode(SslMode::VerifyIdentity)).await;
+    });
+}
+
+#[test]
+fn e24_t09_the_right_names_are_taken() {
+    let configs = [
+        tls_config(SslMode::VerifyIdentity),
+        tls_config(SslMode::VerifyIdentity).host("DB.example.test."),
+        tls_config(SslMode::VerifyIdentity).host("127.0.0.1"),
+        tls_config(SslMode::VerifyIdentity).host("10.0.0.1").tls_server_name(TLS_NAME),
+        // The name does not count here, and here the certificate does not.
+        tls_config(SslMode::VerifyCa).host("other.example.test"),
+        tls_config(SslMode::Required).ssl_ca_file(tls_file("foreign-ca.pem")),
+        // Once a CA is given its server has to be the one we meant.
+        config().host(TLS_NAME).ssl_ca_file(tls_file("ca.pem")),
+    ];
+    for config in configs {
+        run(async move {
+            let (stream, script) = serve(|mut server| async move {
+                server.greet_tls(&mysql()).await.unwrap();
+                server.login_request().await;
+                server.send(server.reply().ok()).await;
+                server.echo().await;
+            });
+            let mut session = Session::from_stream(stream, &config).await.unwrap();
+            assert!(session.is_encrypted());
+            assert_in_step(&mut session).await;
+            drop(session);
+            script.done().await;
+        });
+    }
+}
+
+#[test]
+fn t101_a_tls_session_that_ends_tells_an_end_in_order_from_a_cut() {
+    // Within a result both are errors: only the terminator ends rows.
+    for in_order in [true, false] {
+        run(async move {
+            let (stream, script) = serve(move |mut server| async move {
+                server.greet_tls(&mysql()).await.unwrap();
+                server.login_request().await;
+                server.send(server.reply().ok()).await;
+                server.command().await;
+                let n = column("n", mywire::wire::ColumnType::LONGLONG);
+                server.send(server.reply().columns(&[n]).row(&["1"])).await;
+                if in_order {
+                    server.half_close().await;
+                }
+            });
+            let config = tls_config(SslMode::VerifyIdentity);
+            let mut session = Session::from_stream(stream, &config).await.unwrap();
+            let mut rows = session.query("SELECT n", ()).await.unwrap();
+            assert!(rows.next().await.unwrap().is_some());
+            let error = rows.next().await.unwrap_err();
+            assert!(error.is_fatal() && error.to_string().contains("connection"), "{error}");
+            assert_dead(&mut session, &script).await;
+            drop(session);
+            script.done().await;
+        });
+    }
+}
