@@ -53,7 +53,7 @@ pub struct Connection {
     /// TLS is wanted and does not protect what comes yet: it can be anybody's (H-25).
     pub(super) unverified: bool,
     /// Commands whose replies have not begun.
-    unanswered: VecDeque<Reply>,
+    unanswered: VecDeque<Unanswered>,
     /// Whether a byte of an unanswered command left.
     exposed: bool,
     /// Rows are dropped until the end of the result set.
@@ -64,6 +64,14 @@ pub struct Connection {
     row: Span,
     pub(super) last_ok: LastOk,
     pub(super) info: ServerInfo,
+}
+
+/// A command whose reply has not begun.
+#[derive(Clone, Copy, Debug)]
+struct Unanswered {
+    reply: Reply,
+    /// The sequence id that the reply starts with: a command of 16 MiB took several (F-04).
+    sequence: u8,
 }
 
 /// What the connection is in the middle of.
@@ -273,12 +281,13 @@ impl Connection {
         if self.unanswered.len() >= MAX_UNANSWERED {
             return Err(UsageError::TooManyCommands { max: MAX_UNANSWERED }.into());
         }
-        self.write(command)?;
-        self.unanswered.push_back(reply);
+        let sequence = self.write(command)?;
+        self.unanswered.push_back(Unanswered { reply, sequence });
         Ok(())
     }
 
-    fn write(&mut self, command: Command<'_>) -> Result<()> {
+    /// Returns the sequence id behind the command's packets.
+    fn write(&mut self, command: Command<'_>) -> Result<u8> {
         match self.state {
             State::Dead => return Err(dead()),
             State::Connecting(_) => return Err(UsageError::NotReady.into()),
@@ -291,8 +300,9 @@ impl Connection {
         let out = self.send.buffer();
         let start = packet::begin(out);
         command.encode(out);
-        packet::finish(out, start, 0);
-        self.seal().map_err(|fault| self.die(fault))
+        let sequence = packet::finish(out, start, 0);
+        self.seal().map_err(|fault| self.die(fault))?;
+        Ok(sequence)
     }
 
     /// Hands what was written to TLS, if there is any.
@@ -389,8 +399,8 @@ impl Connection {
             State::Connecting(connecting) => return self.advance_login(connecting),
             State::Idle => match self.unanswered.front() {
                 None => return self.look_while_idle(),
-                Some(&reply) => {
-                    self.recv.set_sequence(1);
+                Some(&Unanswered { reply, sequence }) => {
+                    self.recv.set_sequence(sequence);
                     State::Reply(reply)
                 }
             },
