@@ -129,7 +129,7 @@ fn steps(connection: &mut Connection) -> Vec<Result<Step>> {
     let mut steps = Vec::new();
     loop {
         let step = connection.step();
-        let last = matches!(step, Ok(Step::Idle | Step::NeedInput));
+        let last = matches!(step, Ok(Step::Idle | Step::NeedInput)) || connection.is_dead();
         steps.push(step);
         if last {
             return steps;

@@ -10,6 +10,7 @@
     clippy::as_conversions,
     reason = "a test target has no users"
 )]
+#![allow(clippy::drop_non_drop, reason = "leaving rows early is what is tested, so it is said")]
 
 #[path = "../support/metered.rs"]
 mod metered;

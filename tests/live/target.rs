@@ -56,6 +56,12 @@ impl Target {
         self.server.url.parse().unwrap()
     }
 
+    /// The URL's user.
+    pub fn user(&self) -> &'static str {
+        let (_, rest) = self.server.url.split_once("://").unwrap();
+        rest.split([':', '@']).next().unwrap()
+    }
+
     /// A session over TCP, with TLS if the server has it.
     pub async fn session(&self) -> Session {
         connect(&self.config()).await
