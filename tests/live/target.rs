@@ -107,6 +107,7 @@ impl Target {
         self.known(self.server.socket.as_deref(), "Unix socket")
     }
 
+    #[cfg(feature = "rsa")]
     pub fn datadir(&self) -> Option<&'static Path> {
         self.known(self.server.datadir.as_deref(), "data folder")
     }
@@ -120,12 +121,12 @@ impl Target {
     fn known<T>(&self, what: Option<T>, name: &str) -> Option<T> {
         if what.is_none() {
             let (case, server) = (&self.case, &self.server.name);
-            // Not `eprintln!`: that would be captured.
-            let _ = writeln!(
-                io::stderr(),
+            let line = format!(
                 "{case}: NOT RUN on {server}: this server of MYWIRE_TEST_URL has no {name} that the \
-                 tests know of"
+                 tests know of\n"
             );
+            // Not `eprintln!`: that would be captured. In one piece, between those of other threads.
+            let _ = io::stderr().write_all(line.as_bytes());
         }
         what
     }
