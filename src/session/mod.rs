@@ -176,7 +176,7 @@ impl Session {
     pub async fn reset(&mut self) -> Result<()> {
         self.settle().await?;
         self.connection.reset_connection()?;
-        self.connection.query(set_names(&self.config).as_bytes())?;
+        self.connection.query(set_names(&self.config, self.is_mariadb()).as_bytes())?;
         self.finish_command().await?;
         self.finish_command().await.map(drop)
     }
