@@ -46,10 +46,15 @@ fn from_valid(config: &Config) -> Result<Login> {
 /// The statement that makes the session's character set what text needs, with the configured
 /// collation (S-02): after the login if a collation was asked for, and after every reset.
 #[cfg(feature = "tokio")]
-pub(crate) fn set_names(config: &Config) -> String {
-    // The name was checked to be nothing but letters, digits and `_`.
-    let collation = config.collation.as_deref().unwrap_or(LOGIN_COLLATION);
-    format!("SET NAMES utf8mb4 COLLATE {collation}")
+pub(crate) fn set_names(config: &Config, mariadb: bool) -> String {
+    match config.collation.as_deref() {
+        // The name was checked to be nothing but letters, digits and `_`.
+        Some(collation) => format!("SET NAMES utf8mb4 COLLATE {collation}"),
+        // MariaDB takes the login's collation for the character set alone, whose collation the
+        // server's `character_set_collations` says: the same as here.
+        None if mariadb => "SET NAMES utf8mb4".to_owned(),
+        None => format!("SET NAMES utf8mb4 COLLATE {LOGIN_COLLATION}"),
+    }
 }
 
 #[cfg(feature = "tls")]

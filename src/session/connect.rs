@@ -87,7 +87,7 @@ impl Session {
     async fn log_in(&mut self) -> Result<()> {
         while self.step().await? != Step::Connected {}
         if self.config.collation.is_some() {
-            self.connection.query(set_names(&self.config).as_bytes())?;
+            self.connection.query(set_names(&self.config, self.is_mariadb()).as_bytes())?;
             self.finish_command().await?;
         }
         Ok(())

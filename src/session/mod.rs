@@ -210,7 +210,7 @@ impl Session {
     pub async fn reset(&mut self) -> Result<()> {
         self.settle().await?;
         self.connection.reset_connection()?;
-        self.connection.query(set_names(&self.config).as_bytes())?;
+        self.connection.query(set_names(&self.config, self.is_mariadb()).as_bytes())?;
         self.forget_statements();
         self.rollback = None;
         self.finish_command().await?;

@@ -1,23 +1,21 @@
-//! The servers that the tests run on.
-
-#[path = "support/servers.rs"]
-mod servers;
+//! The servers themselves.
 
 use std::io::Read;
 use std::net::TcpStream;
 
+use crate::{each_server, servers};
+
 /// Each server greets: four bytes of packet header, protocol version 10, its version.
 #[test]
 fn each_server_greets() {
-    let servers = servers::all();
-    assert!(!servers.is_empty());
-    for server in servers {
+    assert!(!servers::all().is_empty());
+    each_server(async |target| {
         let mut greeting = [0; 8];
-        let mut stream =
-            TcpStream::connect((server.host.as_str(), server.port)).expect(&server.name);
-        stream.read_exact(&mut greeting).expect(&server.name);
-        assert_eq!(greeting[3..5], [0, 10], "{}", server.name);
-    }
+        let address = (target.server.host.as_str(), target.server.port);
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.read_exact(&mut greeting).unwrap();
+        assert_eq!(greeting[3..5], [0, 10]);
+    });
 }
 
 /// A server asked for by its name is the one that is already up.

@@ -1,0 +1,34 @@
+//! The suite that runs against real servers: each case on every server of [`servers::all`].
+//!
+//! A case is one libtest test. It runs on all servers at the same time, each in a thread that is
+//! named after the case and the server, and fails if it failed on any; its message names them. What
+//! a server of `MYWIRE_TEST_URL` cannot have (the certificates, the socket and the accounts `u_*`
+//! that `tests/servers/servers.sh` makes) is said in one line on stderr, captured output or not.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::as_conversions,
+    reason = "a test target has no users"
+)]
+#![allow(clippy::drop_non_drop, reason = "leaving rows early is what is tested, so it is said")]
+
+#[path = "../support/metered.rs"]
+mod metered;
+#[path = "../support/servers.rs"]
+mod servers;
+
+mod accounts;
+mod calls;
+mod facts;
+mod greeting;
+mod large;
+mod leaving;
+mod names;
+mod queries;
+mod server_errors;
+mod target;
+mod tls12;
+mod transports;
+mod types;
+
+use target::{Target, each_server};
