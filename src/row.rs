@@ -368,12 +368,12 @@ pub struct Batch<'b> {
 
 impl<'b> Batch<'b> {
     pub(crate) const fn new(
-        first: &'b [u8],
+        first: Option<&'b [u8]>,
         packets: &'b [u8],
         rows: usize,
         columns: &'b Arc<Columns>,
     ) -> Self {
-        Self { first: Some(first), packets, rows, columns }
+        Self { first, packets, rows, columns }
     }
 
     /// The rows' columns.

@@ -336,6 +336,7 @@ impl Connection {
 
     #[cold]
     fn end_of_rows(&mut self, span: Span) -> Result<Step> {
+        self.row = Span::default();
         let transition = self.transition(|connection, state| connection.on_packet(state, span))?;
         match transition {
             Some(step) => Ok(step),
@@ -346,6 +347,7 @@ impl Connection {
     #[cold]
     #[inline(never)]
     fn step_slowly(&mut self) -> Result<Step> {
+        self.row = Span::default();
         loop {
             match self.transition(Self::advance)? {
                 None => continue,
@@ -414,8 +416,12 @@ impl Connection {
             match self.recv.skip_packet()? {
                 None => return Ok((state, Outcome::Step(Step::NeedInput))),
                 Some(Skipped::Row) => {}
+                Some(Skipped::LikeTerminator) => self.check_full_chunk()?,
                 Some(Skipped::Packet(span)) => match self.on_packet(state, span)? {
-                    (state, Outcome::Step(Step::Row)) => return Ok((state, Outcome::Continue)),
+                    (state, Outcome::Step(Step::Row)) => {
+                        self.row = Span::default();
+                        return Ok((state, Outcome::Continue));
+                    }
                     ended => return Ok(ended),
                 },
             }
@@ -503,9 +509,9 @@ impl Connection {
     fn answered(&mut self) {
         self.unanswered.pop_front();
         self.skipping = false;
+        self.last_ok.end_command();
         if self.unanswered.is_empty() {
             self.exposed = false;
-            self.last_ok.end_command();
         }
     }
 
@@ -668,14 +674,14 @@ impl Connection {
     }
 
     /// The row of the last [`Step::Row`] together with every further row that is complete in the
-    /// buffer, until the next step. They count as read, looked at or not.
+    /// buffer, until the next step. They count as read, looked at or not. Empty after any other step.
     pub fn batch(&mut self) -> Batch<'_> {
-        let (span, rows) = match self.state {
-            State::Rows(_) if self.row != Span::default() => self.recv.more_rows(),
-            _ => (Span::default(), 0),
-        };
+        if self.row == Span::default() {
+            return Batch::new(None, &[], 0, &self.columns);
+        }
+        let (span, rows) = self.recv.more_rows();
         let first = self.recv.bytes(self.row);
-        Batch::new(first, self.recv.bytes(span), rows + 1, &self.columns)
+        Batch::new(Some(first), self.recv.bytes(span), rows + 1, &self.columns)
     }
 
     /// What the server said at the last [`Step::Done`].

@@ -182,6 +182,16 @@ impl Connection {
         }
     }
 
+    /// A skipped packet that starts with 0xFE and is as long as one chunk: a row where EOF packets
+    /// end them, and otherwise an OK packet longer than any server sends (F-10).
+    pub(super) fn check_full_chunk(&self) -> Result<(), Fault> {
+        if !self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
+            return Ok(());
+        }
+        let value = u64::try_from(self.limits.max_state_bytes).unwrap_or(u64::MAX);
+        Err(Kind::Limit { limit: "max_state_bytes", value }.into())
+    }
+
     /// The end of the rows: an EOF packet, or an OK packet in its place. Some servers send the
     /// first although the second was agreed on; an OK packet is never that short.
     pub(super) fn on_terminator(&mut self, span: Span) -> Result<(), Fault> {

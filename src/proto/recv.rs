@@ -80,6 +80,9 @@ pub(super) struct Span {
 pub(super) enum Skipped {
     /// A row, which is gone.
     Row,
+    /// A packet of the greatest length that still is a terminator by its length, if the connection
+    /// ends rows with OK packets. It is gone.
+    LikeTerminator,
     /// Something to look at: the terminator, an error, or nonsense.
     Packet(Span),
 }
@@ -248,7 +251,13 @@ impl Recv {
                 let first = first.filter(|_| self.start + HEADER_SIZE < self.end);
                 let row = match first {
                     _ if header.length == 0 => false,
-                    None => return Ok(None),
+                    None => {
+                        // Too long is too long, whatever it starts with.
+                        if header.sequence == self.sequence {
+                            self.check_length(0, header)?;
+                        }
+                        return Ok(None);
+                    }
                     // A terminator is never cut into chunks (F-10).
                     Some(reply::EOF) => header.is_continued(),
                     Some(first) => first != reply::ERR,
@@ -303,7 +312,7 @@ impl Recv {
             }
             self.partial = None;
             if partial.like_terminator && partial.total <= MAX_CHUNK {
-                return Err(Kind::Unexpected { due: "a row", header: reply::EOF }.into());
+                return Ok(Some(Skipped::LikeTerminator));
             }
             return Ok(Some(Skipped::Row));
         }
@@ -382,16 +391,13 @@ impl Recv {
         let payload = self.buf.get(self.start + HEADER_SIZE..self.end).unwrap_or_default();
         match payload.first() {
             None => Ok(false),
-            Some(&reply::ERR) => {
-                let Some(payload) = payload.get(..length_of(header)) else {
-                    // An error report is short: a longer one with a wrong id is not waited for.
-                    return if length_of(header) < BASE_WINDOW / 2 {
-                        Ok(false)
-                    } else {
-                        Err(out_of_order.into())
-                    };
-                };
-                Err(Fault::MisplacedError(payload.to_vec()))
+            // An error report is short: a longer one with a wrong id is not waited for, and not
+            // taken either if it happens to be here.
+            Some(&reply::ERR) if length_of(header) < BASE_WINDOW / 2 => {
+                match payload.get(..length_of(header)) {
+                    Some(payload) => Err(Fault::MisplacedError(payload.to_vec())),
+                    None => Ok(false),
+                }
             }
             Some(_) => Err(out_of_order.into()),
         }
