@@ -361,8 +361,9 @@ mod tls {
     use std::io::{Read, Write};
     use std::sync::Arc;
 
-    const CERTIFICATE: &[u8] = include_bytes!("data/split-tls/server.pem");
-    const KEY: &[u8] = include_bytes!("data/split-tls/server-key.pem");
+    const CA: &[u8] = include_bytes!("data/tls/ca.pem");
+    const CERTIFICATE: &[u8] = include_bytes!("data/tls/server.pem");
+    const KEY: &[u8] = include_bytes!("data/tls/server-key.pem");
 
     /// A server's end of TLS in memory; the greeting goes out in front of it.
     struct TlsServer {
@@ -443,7 +444,7 @@ mod tls {
 
     fn client() -> TlsClient {
         let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(CERTIFICATE).unwrap()).unwrap();
+        roots.add(CertificateDer::from_pem_slice(CA).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -452,7 +453,7 @@ mod tls {
             .with_no_client_auth();
         TlsClient {
             config: Arc::new(config),
-            server_name: ServerName::try_from("db.test").unwrap(),
+            server_name: ServerName::try_from("db.example.test").unwrap(),
             verifies: true,
         }
     }
