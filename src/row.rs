@@ -6,10 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::columns::{ColumnInfo, Columns, type_name};
-use crate::error::{ColumnError, Error, ProtocolError, Result, Sent, UsageError, ValueError};
+use crate::error::{ColumnError, Error, Result, UsageError, ValueError};
 use crate::value::{FromValue, RawValue};
 use crate::wire::text_row::TextCells;
-use crate::wire::{DecodeError, Malformed};
 
 /// A row of a result set, lent from the read buffer.
 ///
@@ -127,7 +126,7 @@ impl<'r> Cells<'r> {
             let columns = self.columns.len();
             return Err(UsageError::NoSuchIndex { index: columns, columns }.into());
         };
-        let cell = self.cells.next_cell().map_err(malformed)?;
+        let cell = self.cells.next_cell().map_err(|_| self.row_error())?;
         self.infos = infos;
         Ok((info, cell))
     }
@@ -164,27 +163,33 @@ impl<'r> Cells<'r> {
     /// What was wrong with the value that [`read`](Self::read) failed at.
     #[cold]
     #[inline(never)]
-    fn error<T>(mut self, fault: CellFault) -> Error {
+    fn error<T>(self, fault: CellFault) -> Error {
         match fault {
             CellFault::Value(reason) => self.column_error(reason, std::any::type_name::<T>()),
-            CellFault::NoCell => match self.next_value() {
-                Err(error) => error,
-                Ok(_) => malformed(DecodeError::new("text row", Malformed::Truncated)),
-            },
+            CellFault::NoCell => self.row_error(),
         }
     }
 
     /// Fails unless the row ends here (E-76).
     #[inline]
     fn finish(self) -> Result<()> {
-        self.cells.finish().map_err(malformed)
+        self.cells.finish().map_err(|_| self.row_error())
     }
 
-    /// An error about the value that is next.
+    /// An error about the row's form, found at the value that is next or behind the last one. The
+    /// packets are in step all the same, so the session is.
+    #[cold]
+    fn row_error(&self) -> Error {
+        self.column_error(ValueError::Row, "a value")
+    }
+
+    /// An error about the value that is next, or about the last one.
     fn column_error(&self, reason: ValueError, rust_type: &'static str) -> Error {
-        let index = self.columns.len() - self.infos.len();
-        let (Some(column), Some(info)) = (self.columns.get(index), self.infos.first()) else {
-            return UsageError::NoSuchIndex { index, columns: index }.into();
+        let columns = self.columns.len();
+        let index = (columns - self.infos.len()).min(columns.saturating_sub(1));
+        let infos = self.columns.infos();
+        let (Some(column), Some(info)) = (self.columns.get(index), infos.get(index)) else {
+            return UsageError::NoSuchIndex { index, columns }.into();
         };
         ColumnError {
             index,
@@ -209,11 +214,6 @@ enum CellFault {
     /// The row ends, or what follows is no cell.
     NoCell,
     Value(ValueError),
-}
-
-#[cold]
-fn malformed(error: DecodeError) -> Error {
-    ProtocolError::new(error.into(), Sent::Yes).into()
 }
 
 /// A type that a whole row can be read as: tuples, and single values for rows of one column.

@@ -5,8 +5,6 @@
 #![allow(clippy::print_stdout, reason = "figures, shown by --nocapture")]
 #![allow(dead_code, reason = "the other users of the shared files need the rest")]
 
-#[path = "support/counting_alloc.rs"]
-mod counting_alloc;
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz;
 

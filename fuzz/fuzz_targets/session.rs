@@ -1,8 +1,5 @@
 #![no_main]
 
-#[path = "../../tests/support/counting_alloc.rs"]
-mod counting_alloc;
-
 use mywire_fuzz::session::{METER, Meter, session};
 
 #[global_allocator]

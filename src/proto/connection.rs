@@ -321,7 +321,7 @@ impl Connection {
         if matches!(self.state, State::Rows(_)) && !self.skipping {
             match self.recv.packet() {
                 Ok(Some(span)) => match self.recv.bytes(span).first() {
-                    Some(&first) if first != reply::EOF && first != reply::ERR => {
+                    Some(&first) if plainly_row(first) => {
                         self.row = span;
                         return Ok(Step::Row);
                     }
@@ -446,6 +446,13 @@ impl Connection {
                 if first == reply::EOF && self.ends_rows(span) {
                     self.on_terminator(span)?;
                     return Ok(self.result_ends(reply));
+                }
+                if first == reply::OK && self.is_misplaced_ok(span) {
+                    return Err(Kind::Unexpected {
+                        due: "a row or the end of the rows",
+                        header: first,
+                    }
+                    .into());
                 }
                 self.row = span;
                 Ok((State::Rows(reply), Outcome::Step(Step::Row)))
@@ -679,7 +686,7 @@ impl Connection {
         if self.row == Span::default() {
             return Batch::new(None, &[], 0, &self.columns);
         }
-        let (span, rows) = self.recv.more_rows();
+        let (span, rows) = self.recv.more_rows(self.columns.len());
         let first = self.recv.bytes(self.row);
         Batch::new(Some(first), self.recv.bytes(span), rows + 1, &self.columns)
     }
@@ -722,6 +729,13 @@ impl Connection {
         #[cfg(not(feature = "tls"))]
         false
     }
+}
+
+/// Whether a packet in a row's place that starts with this byte is a row without a further look. A
+/// row whose first value is empty starts as an OK packet does.
+#[inline]
+pub(super) const fn plainly_row(first: u8) -> bool {
+    first != reply::OK && first != reply::EOF && first != reply::ERR
 }
 
 fn dead() -> Error {

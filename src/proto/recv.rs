@@ -1,9 +1,10 @@
 //! The receive window: bytes as they came, and the packets found in them.
 
 use super::Fault;
+use super::connection::plainly_row;
 use crate::error::ProtocolErrorKind as Kind;
 use crate::wire::packet::{HEADER_SIZE, MAX_CHUNK};
-use crate::wire::{PacketHeader, reply};
+use crate::wire::{PacketHeader, TextRow, reply};
 
 /// The window of a connection that has nothing to read, in bytes: small, for there can be
 /// thousands of them.
@@ -174,7 +175,7 @@ impl Recv {
     /// many they are. They are consumed.
     ///
     /// Whatever is not plainly a row ends the batch and is left for [`packet`](Self::packet).
-    pub(super) fn more_rows(&mut self) -> (Span, usize) {
+    pub(super) fn more_rows(&mut self, columns: usize) -> (Span, usize) {
         let from = self.start;
         let mut rows = 0;
         while let Some((header, rest)) = self.pending().split_first_chunk::<HEADER_SIZE>() {
@@ -188,6 +189,12 @@ impl Recv {
                 || header.is_continued()
                 || first == reply::ERR
                 || first == reply::EOF
+            {
+                break;
+            }
+            // A row whose first value is empty starts as an OK packet does.
+            if first == reply::OK
+                && rest.get(..len).is_none_or(|row| TextRow::decode(row, columns).is_err())
             {
                 break;
             }
@@ -258,8 +265,8 @@ impl Recv {
                         }
                         return Ok(None);
                     }
-                    // A terminator is never cut into chunks (F-10).
-                    Some(reply::EOF) => header.is_continued(),
+                    // OK packets and terminators are never cut into chunks (F-10).
+                    Some(reply::OK | reply::EOF) => header.is_continued(),
                     Some(first) => first != reply::ERR,
                 };
                 if !row {
@@ -281,7 +288,7 @@ impl Recv {
                     return Ok(self.arriving_packet()?.map(Skipped::Packet));
                 };
                 let continued = partial.total >= MAX_CHUNK;
-                if first == reply::ERR || (first == reply::EOF && !continued) {
+                if first == reply::ERR || (!plainly_row(first) && !continued) {
                     return Ok(self.arriving_packet()?.map(Skipped::Packet));
                 }
                 self.start = body + partial.kept;

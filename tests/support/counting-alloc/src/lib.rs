@@ -15,13 +15,11 @@ thread_local! {
 pub struct Counting;
 
 /// How often memory was asked for, growing included.
-#[allow(dead_code, reason = "not everybody asks")]
 pub fn calls() -> usize {
     CALLS.get()
 }
 
 /// Bytes allocated now.
-#[allow(dead_code, reason = "not everybody asks")]
 pub fn live() -> usize {
     LIVE.get()
 }
@@ -51,7 +49,6 @@ fn shrank(bytes: usize) {
     LIVE.set(LIVE.get().wrapping_sub(bytes));
 }
 
-#[allow(unsafe_code, reason = "there is no safe way to be the allocator")]
 // SAFETY: every call goes to the system's allocator with the same arguments.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
