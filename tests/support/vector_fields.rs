@@ -149,7 +149,8 @@ pub fn decode(block: &Block) -> Result<Decoded, DecodeError> {
         "ErrPacket" => {
             let err = ErrPacket::decode(payload)?;
             err.encode(&mut out);
-            let sqlstate = err.sqlstate.map_or(String::from("none"), |state| quoted(&state));
+            let sqlstate =
+                err.sqlstate.map_or_else(|| String::from("none"), |state| quoted(&state));
             fields.put("code", err.code).put("sqlstate", sqlstate).bytes("message", err.message)
         }
         "EofPacket" => {
@@ -200,7 +201,10 @@ pub fn decode(block: &Block) -> Result<Decoded, DecodeError> {
             let cells: Vec<_> = (0..columns).map(|_| walk.next_cell().unwrap()).collect();
             TextRow::encode(cells.iter().copied(), &mut out);
             let put = |fields: Fields, (index, cell): (usize, &Option<&[u8]>)| {
-                fields.put(format!("cell[{index}]"), cell.map_or(String::from("NULL"), quoted))
+                fields.put(
+                    format!("cell[{index}]"),
+                    cell.map_or_else(|| String::from("NULL"), quoted),
+                )
             };
             cells.iter().enumerate().fold(fields, put)
         }
@@ -218,7 +222,7 @@ fn state_changes(state: SessionState<'_>, mut fields: Fields) -> Result<Fields, 
     for (index, change) in state.changes().enumerate() {
         let text = match change? {
             StateChange::SystemVariable { name, value } => {
-                let value = value.map_or(String::from("NULL"), quoted);
+                let value = value.map_or_else(|| String::from("NULL"), quoted);
                 format!("SYSTEM_VARIABLES {} {value}", quoted(name))
             }
             StateChange::Schema(name) => format!("SCHEMA {}", quoted(name)),
