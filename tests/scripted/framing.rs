@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mywire::error::ProtocolErrorKind as Kind;
+use mywire::error::{ProtocolErrorKind as Kind, ValueError};
 use mywire::wire::{ColumnType, Command};
 use mywire::{Error, Sent};
 use tokio::time::{sleep, timeout};
