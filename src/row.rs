@@ -6,11 +6,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::columns::{ColumnInfo, Columns, type_name};
-use crate::error::{ColumnError, Error, ProtocolError, Result, Sent, UsageError, ValueError};
+use crate::error::{ColumnError, Error, Result, UsageError, ValueError};
 use crate::value::{Format, FromValue, RawValue};
 use crate::wire::binary_row::BinaryCells;
 use crate::wire::text_row::TextCells;
-use crate::wire::{DecodeError, Malformed};
 
 /// A row of a result set, lent from the read buffer.
 ///
@@ -105,7 +104,7 @@ impl<'r> Row<'r> {
             Format::Text => Walk::Text(TextCells::new(self.payload)),
             Format::Binary => match BinaryCells::new(self.payload, self.columns.len()) {
                 Ok(cells) => Walk::Binary(cells),
-                Err(error) => Walk::Broken(error),
+                Err(_) => Walk::Broken,
             },
         };
         Cells { walk, infos: self.columns.infos(), columns: self.columns }
@@ -136,7 +135,7 @@ enum Walk<'r> {
     Text(TextCells<'r>),
     Binary(BinaryCells<'r>),
     /// The row does not begin as one.
-    Broken(DecodeError),
+    Broken,
 }
 
 impl<'r> Cells<'r> {
@@ -148,9 +147,9 @@ impl<'r> Cells<'r> {
         let cell = match &mut self.walk {
             Walk::Text(cells) => cells.next_cell(),
             Walk::Binary(cells) => cells.next_cell(info.layout),
-            Walk::Broken(error) => Err(*error),
+            Walk::Broken => return Err(self.row_error()),
         };
-        let cell = cell.map_err(malformed)?;
+        let cell = cell.map_err(|_| self.row_error())?;
         self.infos = infos;
         Ok((info, cell))
     }
@@ -184,7 +183,7 @@ impl<'r> Cells<'r> {
                     return Err(CellFault::NoCell);
                 }
             },
-            Walk::Broken(_) => return Err(CellFault::NoCell),
+            Walk::Broken => return Err(CellFault::NoCell),
         };
         match value {
             Ok(value) => {
@@ -198,31 +197,38 @@ impl<'r> Cells<'r> {
     /// What was wrong with the value that [`read`](Self::read) failed at.
     #[cold]
     #[inline(never)]
-    fn error<T>(mut self, fault: CellFault) -> Error {
+    fn error<T>(self, fault: CellFault) -> Error {
         match fault {
             CellFault::Value(reason) => self.column_error(reason, std::any::type_name::<T>()),
-            CellFault::NoCell => match self.next_value() {
-                Err(error) => error,
-                Ok(_) => malformed(DecodeError::new("text row", Malformed::Truncated)),
-            },
+            CellFault::NoCell => self.row_error(),
         }
     }
 
     /// Fails unless the row ends here (E-76).
     #[inline]
     fn finish(self) -> Result<()> {
-        match self.walk {
-            Walk::Text(cells) => cells.finish().map_err(malformed),
-            Walk::Binary(cells) => cells.finish().map_err(malformed),
-            Walk::Broken(error) => Err(malformed(error)),
-        }
+        let finished = match self.walk {
+            Walk::Text(cells) => cells.finish(),
+            Walk::Binary(cells) => cells.finish(),
+            Walk::Broken => return Err(self.row_error()),
+        };
+        finished.map_err(|_| self.row_error())
     }
 
-    /// An error about the value that is next.
+    /// An error about the row's form, found at the value that is next or behind the last one. The
+    /// packets are in step all the same, so the session is.
+    #[cold]
+    fn row_error(&self) -> Error {
+        self.column_error(ValueError::Row, "a value")
+    }
+
+    /// An error about the value that is next, or about the last one.
     fn column_error(&self, reason: ValueError, rust_type: &'static str) -> Error {
-        let index = self.columns.len() - self.infos.len();
-        let (Some(column), Some(info)) = (self.columns.get(index), self.infos.first()) else {
-            return UsageError::NoSuchIndex { index, columns: index }.into();
+        let columns = self.columns.len();
+        let index = (columns - self.infos.len()).min(columns.saturating_sub(1));
+        let infos = self.columns.infos();
+        let (Some(column), Some(info)) = (self.columns.get(index), infos.get(index)) else {
+            return UsageError::NoSuchIndex { index, columns }.into();
         };
         ColumnError {
             index,
@@ -247,11 +253,6 @@ enum CellFault {
     /// The row ends, or what follows is no cell.
     NoCell,
     Value(ValueError),
-}
-
-#[cold]
-fn malformed(error: DecodeError) -> Error {
-    ProtocolError::new(error.into(), Sent::Yes).into()
 }
 
 /// A type that a whole row can be read as: tuples, and single values for rows of one column.
@@ -408,13 +409,13 @@ pub struct Batch<'b> {
 
 impl<'b> Batch<'b> {
     pub(crate) const fn new(
-        first: &'b [u8],
+        first: Option<&'b [u8]>,
         packets: &'b [u8],
         rows: usize,
         columns: &'b Arc<Columns>,
         format: Format,
     ) -> Self {
-        Self { first: Some(first), packets, rows, columns, format }
+        Self { first, packets, rows, columns, format }
     }
 
     /// The rows' columns.

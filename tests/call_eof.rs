@@ -85,6 +85,59 @@ fn e46_an_old_eof_without_more_results_ends_the_command() {
     assert!(error.is_fatal() && connection.is_dead());
 }
 
+/// A handler in the caller that does nothing: the servers send no terminator, and the call's OK
+/// stands where a row is due. Waiting for the end of the rows would take for ever.
+#[test]
+fn r23_an_ok_packet_in_a_rows_place_is_no_row() {
+    for way in [Way::Step, Way::Batch, Way::Skip] {
+        let ok = "0700000500000022000000";
+        let mut connection = asked(&[BEGUN, ok]);
+        assert_eq!(connection.step().unwrap(), Step::Columns);
+        match way {
+            Way::Step => assert_eq!(connection.step().unwrap(), Step::Row),
+            Way::Batch => {
+                assert_eq!(connection.step().unwrap(), Step::Row);
+                assert_eq!(connection.batch().len(), 1);
+            }
+            Way::Skip => connection.skip_rows(),
+        }
+        let error = connection.step().unwrap_err();
+        assert!(error.is_fatal() && connection.is_dead(), "{error}");
+    }
+}
+
+/// A row whose first value is empty starts as an OK packet does, and is one.
+#[test]
+fn e45_a_row_of_empty_values_is_a_row() {
+    for way in [Way::Step, Way::Batch, Way::Skip] {
+        // '' and '', then '' and 'hello sea'.
+        let rows = "0200000500000b000006000968656c6c6f20736561";
+        let mut connection = asked(&[BEGUN, rows, "07000007fe000002000000"]);
+        assert_eq!(connection.step().unwrap(), Step::Columns);
+        match way {
+            Way::Step => {
+                for want in [&b"3"[..], b"", b""] {
+                    assert_eq!(connection.step().unwrap(), Step::Row);
+                    assert_eq!(connection.row().raw(0).unwrap(), Some(want));
+                }
+            }
+            Way::Batch => {
+                assert_eq!(connection.step().unwrap(), Step::Row);
+                assert_eq!(connection.batch().len(), 3);
+            }
+            Way::Skip => connection.skip_rows(),
+        }
+        assert_eq!(connection.step().unwrap(), Step::Done);
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Way {
+    Step,
+    Batch,
+    Skip,
+}
+
 /// A connection that agreed on `DEPRECATE_EOF` and has asked something, with this reply.
 fn asked(reply: &[&str]) -> Connection {
     let capabilities = Capabilities::LONG_PASSWORD

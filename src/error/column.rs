@@ -29,6 +29,9 @@ pub enum ValueError {
     Malformed,
     /// It is not UTF-8.
     Utf8,
+    /// The row does not have the form that its columns demand: it ends early, goes on behind them,
+    /// or holds no value here.
+    Row,
 }
 
 impl ColumnError {
@@ -70,6 +73,7 @@ impl fmt::Display for ColumnError {
             ValueError::Range => f.write_str("its value is out of range; ask for a wider type"),
             ValueError::Malformed => f.write_str("its value is malformed; look at `raw`"),
             ValueError::Utf8 => f.write_str("its value is not UTF-8; ask for bytes"),
+            ValueError::Row => f.write_str("the server sent a row that its columns do not fit"),
         }
     }
 }

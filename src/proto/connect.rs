@@ -240,7 +240,6 @@ impl Connecting {
         info.connection_id = greeting.connection_id;
         info.mariadb = greeting.is_mariadb();
         info.status = greeting.status;
-        info.database = self.login.database.clone().filter(|database| !database.is_empty());
         greeting.copy_nonce(&mut self.nonce);
         self.greeting_plugin = greeting.auth_plugin.to_vec();
         if self.greeting_plugin.is_empty() {
@@ -248,6 +247,9 @@ impl Connecting {
             self.greeting_plugin = b"mysql_native_password".to_vec();
         }
         connection.capabilities = self.capabilities(greeting.capabilities);
+        if connection.capabilities.contains(Capabilities::CONNECT_WITH_DB) {
+            connection.info.database.clone_from(&self.login.database);
+        }
         self.begin_tls_or_login(connection, greeting.capabilities)
     }
 

@@ -423,6 +423,7 @@ impl Connection {
 
     #[cold]
     fn end_of_rows(&mut self, span: Span) -> Result<Step> {
+        self.row = Span::default();
         let transition = self.transition(|connection, state| connection.on_packet(state, span))?;
         match transition {
             Some(step) => Ok(step),
@@ -433,6 +434,7 @@ impl Connection {
     #[cold]
     #[inline(never)]
     fn step_slowly(&mut self) -> Result<Step> {
+        self.row = Span::default();
         loop {
             match self.transition(Self::advance)? {
                 None => continue,
@@ -507,8 +509,12 @@ impl Connection {
             match self.recv.skip_packet(self.format)? {
                 None => return Ok((state, Outcome::Step(Step::NeedInput))),
                 Some(Skipped::Row) => {}
+                Some(Skipped::LikeTerminator) => self.check_full_chunk()?,
                 Some(Skipped::Packet(span)) => match self.on_packet(state, span)? {
-                    (state, Outcome::Step(Step::Row)) => return Ok((state, Outcome::Continue)),
+                    (state, Outcome::Step(Step::Row)) => {
+                        self.row = Span::default();
+                        return Ok((state, Outcome::Continue));
+                    }
                     ended => return Ok(ended),
                 },
             }
@@ -552,6 +558,10 @@ impl Connection {
                 }
                 if self.format == Format::Binary && !self.format.starts_row(first) {
                     return Err(Kind::Unexpected { due: "a row", header: first }.into());
+                }
+                if self.format == Format::Text && first == reply::OK && self.is_misplaced_ok(span) {
+                    let due = "a row or the end of the rows";
+                    return Err(Kind::Unexpected { due, header: first }.into());
                 }
                 self.row = span;
                 Ok((State::Rows(reply), Outcome::Step(Step::Row)))
@@ -648,9 +658,9 @@ impl Connection {
     fn answered(&mut self) {
         self.unanswered.pop_front();
         self.skipping = false;
+        self.last_ok.end_command();
         if self.unanswered.is_empty() {
             self.exposed = false;
-            self.last_ok.end_command();
         }
     }
 
@@ -813,14 +823,14 @@ impl Connection {
     }
 
     /// The row of the last [`Step::Row`] together with every further row that is complete in the
-    /// buffer, until the next step. They count as read, looked at or not.
+    /// buffer, until the next step. They count as read, looked at or not. Empty after any other step.
     pub fn batch(&mut self) -> Batch<'_> {
-        let (span, rows) = match self.state {
-            State::Rows(_) if self.row != Span::default() => self.recv.more_rows(self.format),
-            _ => (Span::default(), 0),
-        };
+        if self.row == Span::default() {
+            return Batch::new(None, &[], 0, &self.columns, self.format);
+        }
+        let (span, rows) = self.recv.more_rows(self.format, self.columns.len());
         let first = self.recv.bytes(self.row);
-        Batch::new(first, self.recv.bytes(span), rows + 1, &self.columns, self.format)
+        Batch::new(Some(first), self.recv.bytes(span), rows + 1, &self.columns, self.format)
     }
 
     /// The statement of the last [`Step::Prepared`].

@@ -10,7 +10,7 @@ use crate::value::Format;
 use crate::wire::packet::MAX_CHUNK;
 use crate::wire::{
     Capabilities, ColumnDefinition, EofPacket, OkPacket, PrepareOk, ProgressReport,
-    ResultSetHeader, SessionState, StateChange, StatusFlags,
+    ResultSetHeader, SessionState, StateChange, StatusFlags, TextRow,
 };
 
 /// Below this length a packet that starts with 0xFE is an EOF packet and no row, without
@@ -211,6 +211,27 @@ impl Connection {
         } else {
             span.len < EOF_BELOW
         }
+    }
+
+    /// A skipped packet that starts with 0xFE and is as long as one chunk: a row where EOF packets
+    /// end them, and otherwise an OK packet longer than any server sends (F-10).
+    pub(super) fn check_full_chunk(&self) -> Result<(), Fault> {
+        if !self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
+            return Ok(());
+        }
+        let value = u64::try_from(self.limits.max_state_bytes).unwrap_or(u64::MAX);
+        Err(Kind::Limit { limit: "max_state_bytes", value }.into())
+    }
+
+    /// Whether a packet in a row's place is an OK packet and no row. Servers forget the end of a
+    /// result set when its statement fails within a procedure and only the caller handles the error
+    /// (`protocol-spec/notes-call-eof.md`): without this the wait for its end would have none.
+    pub(super) fn is_misplaced_ok(&self, span: Span) -> bool {
+        let payload = self.recv.bytes(span);
+        // An OK packet is never longer than a chunk (F-10).
+        span.len < MAX_CHUNK
+            && TextRow::decode(payload, self.columns.len()).is_err()
+            && OkPacket::decode(payload, self.capabilities).is_ok()
     }
 
     /// The end of the rows: an EOF packet, or an OK packet in its place. Some servers send the

@@ -4,7 +4,7 @@ use super::Fault;
 use crate::error::ProtocolErrorKind as Kind;
 use crate::value::Format;
 use crate::wire::packet::{HEADER_SIZE, MAX_CHUNK};
-use crate::wire::{PacketHeader, reply};
+use crate::wire::{PacketHeader, TextRow, reply};
 
 /// The window of a connection that has nothing to read, in bytes: small, for there can be
 /// thousands of them.
@@ -81,6 +81,9 @@ pub(super) struct Span {
 pub(super) enum Skipped {
     /// A row, which is gone.
     Row,
+    /// A packet of the greatest length that still is a terminator by its length, if the connection
+    /// ends rows with OK packets. It is gone.
+    LikeTerminator,
     /// Something to look at: the terminator, an error, or nonsense.
     Packet(Span),
 }
@@ -172,7 +175,7 @@ impl Recv {
     /// many they are. They are consumed.
     ///
     /// Whatever is not plainly a row ends the batch and is left for [`packet`](Self::packet).
-    pub(super) fn more_rows(&mut self, format: Format) -> (Span, usize) {
+    pub(super) fn more_rows(&mut self, format: Format, columns: usize) -> (Span, usize) {
         let from = self.start;
         let mut rows = 0;
         while let Some((header, rest)) = self.pending().split_first_chunk::<HEADER_SIZE>() {
@@ -184,9 +187,15 @@ impl Recv {
                 || len > self.max_packet
                 || header.sequence != self.sequence
                 || header.is_continued()
-                || !format.starts_row(first)
             {
                 break;
+            }
+            if !format.starts_row(first) {
+                // A text row whose first value is empty starts as an OK packet does.
+                let row = rest.get(..len).map(|row| TextRow::decode(row, columns));
+                if format != Format::Text || first != reply::OK || !matches!(row, Some(Ok(_))) {
+                    break;
+                }
             }
             self.start += HEADER_SIZE + len;
             self.sequence = self.sequence.wrapping_add(1);
@@ -248,9 +257,15 @@ impl Recv {
                 let first = first.filter(|_| self.start + HEADER_SIZE < self.end);
                 let row = match first {
                     _ if header.length == 0 => false,
-                    None => return Ok(None),
-                    // A terminator is never cut into chunks (F-10).
-                    Some(reply::EOF) => format == Format::Text && header.is_continued(),
+                    None => {
+                        // Too long is too long, whatever it starts with.
+                        if header.sequence == self.sequence {
+                            self.check_length(0, header)?;
+                        }
+                        return Ok(None);
+                    }
+                    // OK packets and terminators are never cut into chunks (F-10).
+                    Some(reply::OK | reply::EOF) if format == Format::Text => header.is_continued(),
                     Some(first) => format.starts_row(first),
                 };
                 if !row {
@@ -272,7 +287,7 @@ impl Recv {
                     return Ok(self.arriving_packet()?.map(Skipped::Packet));
                 };
                 let continued = partial.total >= MAX_CHUNK;
-                let long_row = first == reply::EOF && continued && format == Format::Text;
+                let long_row = continued && format == Format::Text && first != reply::ERR;
                 if !long_row && !format.starts_row(first) {
                     return Ok(self.arriving_packet()?.map(Skipped::Packet));
                 }
@@ -304,7 +319,7 @@ impl Recv {
             }
             self.partial = None;
             if partial.like_terminator && partial.total <= MAX_CHUNK {
-                return Err(Kind::Unexpected { due: "a row", header: reply::EOF }.into());
+                return Ok(Some(Skipped::LikeTerminator));
             }
             return Ok(Some(Skipped::Row));
         }
@@ -383,16 +398,13 @@ impl Recv {
         let payload = self.buf.get(self.start + HEADER_SIZE..self.end).unwrap_or_default();
         match payload.first() {
             None => Ok(false),
-            Some(&reply::ERR) => {
-                let Some(payload) = payload.get(..length_of(header)) else {
-                    // An error report is short: a longer one with a wrong id is not waited for.
-                    return if length_of(header) < BASE_WINDOW / 2 {
-                        Ok(false)
-                    } else {
-                        Err(out_of_order.into())
-                    };
-                };
-                Err(Fault::MisplacedError(payload.to_vec()))
+            // An error report is short: a longer one with a wrong id is not waited for, and not
+            // taken either if it happens to be here.
+            Some(&reply::ERR) if length_of(header) < BASE_WINDOW / 2 => {
+                match payload.get(..length_of(header)) {
+                    Some(payload) => Err(Fault::MisplacedError(payload.to_vec())),
+                    None => Ok(false),
+                }
             }
             Some(_) => Err(out_of_order.into()),
         }

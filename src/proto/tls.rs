@@ -48,6 +48,8 @@ pub(super) struct Tls {
     pub(super) outgoing: SendBuf,
     /// Whether the server said that nothing follows.
     closed: bool,
+    /// Why no record can follow, told once the plaintext before it was taken.
+    failed: Option<rustls::Error>,
 }
 
 impl Tls {
@@ -64,6 +66,7 @@ impl Tls {
             end: 0,
             outgoing: SendBuf::default(),
             closed: false,
+            failed: None,
         };
         tls.take_records();
         Ok(tls)
@@ -111,6 +114,15 @@ impl Tls {
                 // No plaintext is waiting; a missing close_notify shows as the transport's end.
                 Err(_) => {}
             }
+            match self.failed.take() {
+                // What came in good order comes out first, however the records were read (G6).
+                Some(error) if progress => {
+                    self.failed = Some(error);
+                    return Ok(true);
+                }
+                Some(error) => return Err(TlsError::Failed(error)),
+                None => {}
+            }
             if self.start == self.end {
                 self.start = 0;
                 self.end = 0;
@@ -121,7 +133,13 @@ impl Tls {
             // was just taken.
             let taken = self.session.read_tls(&mut records).unwrap_or(0);
             self.start += taken;
-            let state = self.session.process_new_packets().map_err(TlsError::Failed)?;
+            let state = match self.session.process_new_packets() {
+                Ok(state) => state,
+                Err(error) => {
+                    self.failed = Some(error);
+                    continue;
+                }
+            };
             if state.tls_bytes_to_write() > 0 {
                 self.take_records();
             }

@@ -49,13 +49,13 @@ pub enum Format {
 }
 
 impl Format {
-    /// Whether a packet in a row's place that starts with this byte is plainly a row: text rows can
-    /// start with anything but an error's or a terminator's byte, binary rows only with 0 (R-38,
-    ///
+    /// Whether a packet in a row's place that starts with this byte is a row without a further
+    /// look. A text row whose first value is empty starts as an OK packet does, and
+    /// one whose first value is huge as a terminator; binary rows start with 0 alone.
     #[inline]
     pub(crate) const fn starts_row(self, first: u8) -> bool {
         match self {
-            Self::Text => first != reply::EOF && first != reply::ERR,
+            Self::Text => first != reply::OK && first != reply::EOF && first != reply::ERR,
             Self::Binary => first == binary_row::ROW,
         }
     }

@@ -64,7 +64,9 @@ impl<'a> Greeting<'a> {
         let mariadb = mysql & Capabilities::LONG_PASSWORD.mysql_word() == 0;
         let capabilities = Capabilities::from_words(mysql, if mariadb { extended } else { 0 });
         let nonce_rest = if capabilities.contains(Capabilities::SECURE_CONNECTION) {
-            nonce_rest(&mut reader, auth_data_length)?
+            // Without named plugins the byte is a filler (H-02).
+            let plugin_auth = capabilities.contains(Capabilities::PLUGIN_AUTH);
+            nonce_rest(&mut reader, if plugin_auth { auth_data_length } else { 0 })?
         } else {
             &[]
         };
@@ -219,6 +221,15 @@ mod tests {
         let mut changed = bytes;
         changed[length_at] = 255;
         assert_eq!(Greeting::decode(&changed).unwrap_err().malformed, Malformed::Truncated);
+    }
+
+    #[test]
+    fn h02_the_length_is_a_filler_without_named_plugins() {
+        let capabilities = greeting().capabilities.without(Capabilities::PLUGIN_AUTH);
+        let bare = Greeting { capabilities, auth_plugin: b"", ..greeting() };
+        let mut bytes = encoded(&bare);
+        bytes[1 + 8 + 4 + 8 + 1 + 2 + 1 + 2 + 2] = 255;
+        assert_eq!(Greeting::decode(&bytes), Ok(bare));
     }
 
     #[test]

@@ -1,0 +1,149 @@
+//! Every message: what was decoded and encoded again decodes to the same.
+
+use mywire::wire::{
+    AuthMoreData, AuthNextFactor, AuthSwitchRequest, Capabilities, ColumnDefinition, Command,
+    ConnectAttributes, EncodeError, EofPacket, ErrPacket, ExtendedMetadata, Greeting,
+    LocalInfileRequest, LoginRequest, OkPacket, ProgressReport, ResultSetHeader, SessionState,
+    SslRequest, StateChange, TextRow, packet,
+};
+
+use super::source::Source;
+
+/// The capabilities that change how a message is read.
+const CAPABILITIES: [Capabilities; 5] = [
+    Capabilities::SESSION_TRACK,
+    Capabilities::DEPRECATE_EOF,
+    Capabilities::MARIADB_EXTENDED_METADATA,
+    Capabilities::OPTIONAL_RESULTSET_METADATA,
+    Capabilities::MARIADB_PROGRESS,
+];
+
+/// decode, encode, decode: both decoded values are equal. Values that only a lenient reader takes
+/// may be refused by the writer.
+macro_rules! agrees {
+    ($payload:expr, |$p:ident| $decode:expr, |$message:ident, $out:ident| $encode:expr) => {{
+        let $p: &[u8] = $payload;
+        let Ok(first) = $decode else { return };
+        let mut encoded = Vec::new();
+        let $message = &first;
+        let $out = &mut encoded;
+        if Written::refused($encode) {
+            return;
+        }
+        let $p: &[u8] = &encoded;
+        assert_eq!($decode.as_ref(), Ok(&first), "encoded as {encoded:02x?}");
+    }};
+}
+
+/// The first byte says which message, the second which capabilities, the third how many columns;
+/// the rest is the payload.
+pub fn reply(data: &[u8]) {
+    let mut source = Source::new(data);
+    let message = source.below(18);
+    let bits = source.byte();
+    let columns = source.below(20);
+    let payload = source.rest();
+    let mut capabilities = Capabilities::NONE;
+    for (bit, capability) in CAPABILITIES.into_iter().enumerate() {
+        if bits & (1 << bit) != 0 {
+            capabilities = capabilities.with(capability);
+        }
+    }
+    let caps = capabilities;
+    match message {
+        0 => agrees!(payload, |p| Greeting::decode(p), |m, out| m.encode(out)),
+        1 => agrees!(payload, |p| OkPacket::decode(p, caps), |m, out| m
+            .encode(payload[0], caps, out)),
+        2 => agrees!(payload, |p| ErrPacket::decode(p), |m, out| m.encode(out)),
+        3 => agrees!(payload, |p| EofPacket::decode(p), |m, out| m.encode(out)),
+        4 => agrees!(payload, |p| ProgressReport::decode(p), |m, out| m.encode(out)),
+        5 => {
+            agrees!(payload, |p| ResultSetHeader::decode(p, caps), |m, out| m.encode(caps, out))
+        }
+        6 => agrees!(payload, |p| ColumnDefinition::decode(p, caps), |m, out| m.encode(caps, out)),
+        7 => agrees!(payload, |p| AuthSwitchRequest::decode(p), |m, out| m.encode(out)),
+        8 => agrees!(payload, |p| AuthMoreData::decode(p), |m, out| m.encode(out)),
+        9 => agrees!(payload, |p| AuthNextFactor::decode(p), |m, out| m.encode(out)),
+        10 => agrees!(payload, |p| LocalInfileRequest::decode(p), |m, out| m.encode(out)),
+        11 => agrees!(payload, |p| LoginRequest::decode(p), |m, out| m.encode(out)),
+        12 => agrees!(payload, |p| SslRequest::decode(p), |m, out| m.encode(out)),
+        13 => agrees!(payload, |p| Command::decode(p), |m, out| m.encode(out)),
+        14 => text_row(payload, columns),
+        15 => session_state(payload),
+        16 => pairs(payload),
+        _ => framing(payload, bits),
+    }
+}
+
+/// What an encoder gives: nothing, or a refusal.
+trait Written {
+    fn refused(self) -> bool;
+}
+
+impl Written for () {
+    fn refused(self) -> bool {
+        false
+    }
+}
+
+impl Written for Result<(), EncodeError> {
+    fn refused(self) -> bool {
+        self.is_err()
+    }
+}
+
+fn text_row(payload: &[u8], columns: usize) {
+    let Ok(row) = TextRow::decode(payload, columns) else { return };
+    let mut walk = row.cells();
+    let cells: Vec<_> = (0..columns).map(|_| walk.next_cell().expect("it was checked")).collect();
+    walk.finish().expect("it was checked");
+    let mut encoded = Vec::new();
+    TextRow::encode(cells.iter().copied(), &mut encoded);
+    let mut walk = TextRow::decode(&encoded, columns).expect("it was just encoded").cells();
+    for cell in cells {
+        assert_eq!(walk.next_cell(), Ok(cell));
+    }
+}
+
+fn session_state(payload: &[u8]) {
+    let Ok(state) = SessionState::decode(payload) else { return };
+    let changes: Result<Vec<StateChange<'_>>, _> = state.changes().collect();
+    let Ok(changes) = changes else { return };
+    let mut encoded = Vec::new();
+    changes.iter().for_each(|change| change.encode(&mut encoded));
+    let again = SessionState::decode(&encoded).expect("it was just encoded");
+    let again: Result<Vec<StateChange<'_>>, _> = again.changes().collect();
+    assert_eq!(again, Ok(changes));
+}
+
+fn pairs(payload: &[u8]) {
+    if let Ok(extended) = ExtendedMetadata::decode(payload) {
+        let mut encoded = Vec::new();
+        for (kind, value) in extended.iter() {
+            assert!(extended.get(kind).is_some());
+            ExtendedMetadata::push(&mut encoded, kind, value);
+        }
+        let again = ExtendedMetadata::decode(&encoded).expect("it was just encoded");
+        assert!(again.iter().eq(extended.iter()));
+    }
+    if let Ok(attributes) = ConnectAttributes::decode(payload) {
+        let mut encoded = Vec::new();
+        for (name, value) in attributes.iter() {
+            if ConnectAttributes::push(&mut encoded, name, value).is_err() {
+                return;
+            }
+        }
+        let again = ConnectAttributes::decode(&encoded).expect("it was just encoded");
+        assert!(again.iter().eq(attributes.iter()));
+    }
+}
+
+fn framing(payload: &[u8], sequence: u8) {
+    let mut out = b"x".to_vec();
+    let next = packet::write(&mut out, payload, sequence);
+    assert_eq!(next, sequence.wrapping_add(1));
+    let (header, body) = out[1..].split_first_chunk::<4>().expect("a header");
+    let header = mywire::wire::PacketHeader::decode(*header);
+    assert_eq!(usize::try_from(header.length), Ok(payload.len()));
+    assert_eq!((header.sequence, body), (sequence, payload));
+}

@@ -1,0 +1,323 @@
+//! The byte vectors of `protocol-spec/vectors/`: each decodes to the fields that it names and encodes
+//! back to its bytes, every message that is built has one, and the recorded sessions replay, however
+//! their bytes are cut.
+#![allow(
+    clippy::print_stdout,
+    unreachable_pub,
+    reason = "it prints the table of what is covered, and its modules are private"
+)]
+
+#[path = "support/vector_fields.rs"]
+mod vector_fields;
+#[path = "support/vector_sessions.rs"]
+mod vector_sessions;
+#[path = "support/vectors.rs"]
+mod vectors;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mywire::wire::ColumnType;
+use vector_sessions::{Cut, Session};
+use vectors::Block;
+
+/// Every message that `mywire::wire` builds, with the sides that a vector must come from: `true` if a
+/// real server or client sends it to the servers at hand, `false` if only a hand-made vector can be.
+const MESSAGES: [(&str, bool); 18] = [
+    ("PacketHeader", false),
+    ("LengthEncodedInteger", false),
+    ("Greeting", true),
+    ("SslRequest", true),
+    ("LoginRequest", true),
+    ("AuthSwitchRequest", true),
+    ("AuthMoreData", true),
+    // Needs a second factor that asks the client for something, which no server has by itself.
+    ("AuthNextFactor", false),
+    ("AuthResponse", true),
+    ("Command", true),
+    ("OkPacket", true),
+    ("ErrPacket", true),
+    ("EofPacket", true),
+    ("ProgressReport", true),
+    ("ResultSetHeader", true),
+    ("ColumnDefinition", true),
+    ("TextRow", true),
+    ("LocalInfileRequest", true),
+];
+
+const COMMANDS: [&str; 5] = ["QUIT", "INIT_DB", "QUERY", "PING", "RESET_CONNECTION"];
+
+const STATE_BLOCKS: [&str; 6] = [
+    "SYSTEM_VARIABLES",
+    "SCHEMA",
+    "STATE_CHANGE",
+    "GTIDS",
+    "TRANSACTION_CHARACTERISTICS",
+    "TRANSACTION_STATE",
+];
+
+const PLUGINS: [&str; 2] = ["mysql_native_password", "caching_sha2_password"];
+
+/// The types that columns of real servers have.
+const COLUMN_TYPES: [ColumnType; 21] = [
+    ColumnType::TINY,
+    ColumnType::SHORT,
+    ColumnType::LONG,
+    ColumnType::FLOAT,
+    ColumnType::DOUBLE,
+    ColumnType::NULL,
+    ColumnType::TIMESTAMP,
+    ColumnType::LONGLONG,
+    ColumnType::INT24,
+    ColumnType::DATE,
+    ColumnType::TIME,
+    ColumnType::DATETIME,
+    ColumnType::YEAR,
+    ColumnType::BIT,
+    ColumnType::VECTOR,
+    ColumnType::JSON,
+    ColumnType::NEWDECIMAL,
+    ColumnType::BLOB,
+    ColumnType::VAR_STRING,
+    ColumnType::STRING,
+    ColumnType::GEOMETRY,
+];
+
+const EXTENDED_TYPES: [&str; 9] = [
+    "json",
+    "uuid",
+    "inet4",
+    "inet6",
+    "point",
+    "linestring",
+    "polygon",
+    "multipoint",
+    "geometrycollection",
+];
+
+const SOURCES: [&str; 4] = ["MySQL 9.7", "MariaDB 11.8", "MariaDB 10.11", "hand-made"];
+
+/// Why a vector may encode to other bytes than its own.
+const DIFFERENCES: [&str; 7] = [
+    "non-minimal-length",
+    "trailing-bytes",
+    "missing-nul",
+    "nonce-padding",
+    "ignored-bytes",
+    "bare-info",
+    "empty-info",
+];
+
+fn all_vectors() -> Vec<Block> {
+    vectors::files("").into_iter().flat_map(|(_, blocks)| blocks).collect()
+}
+
+#[test]
+fn each_vector_decodes_to_its_fields_and_encodes_back() {
+    let vectors = all_vectors();
+    let mut names = BTreeSet::new();
+    for vector in &vectors {
+        let (name, place) = (vector.name(), &vector.place);
+        assert_eq!(vector.kind(), "vector", "{place}");
+        assert!(names.insert(name), "{place}: a second {name}");
+        let expected: BTreeMap<_, _> = vector.fields.iter().cloned().collect();
+        assert_eq!(expected.len(), vector.fields.len(), "{place}: a field twice");
+        let decoded = match vector_fields::decode(vector) {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                let malformed = format!("{:?}", error.malformed);
+                assert_eq!(expected.get("error"), Some(&malformed), "{place}: {name}: {error}");
+                assert_eq!(expected.len(), 1, "{place}: {name} has an error and fields");
+                continue;
+            }
+        };
+        let found: BTreeMap<_, _> = decoded.fields.into_iter().collect();
+        assert_eq!(found, expected, "{place}: {name}");
+        match vector.find("encodes") {
+            None => assert!(decoded.encoded == vector.bytes, "{place}: {name} encodes differently"),
+            Some(difference) => {
+                assert!(DIFFERENCES.contains(&difference), "{place}: {difference}");
+                assert!(decoded.encoded != vector.bytes, "{place}: {name} encodes to its bytes");
+                let again = vector.with_bytes(decoded.encoded.clone());
+                let again = vector_fields::decode(&again).expect(name);
+                assert_eq!(
+                    again.fields.into_iter().collect::<BTreeMap<_, _>>(),
+                    expected,
+                    "{place}"
+                );
+                assert!(again.encoded == decoded.encoded, "{place}");
+            }
+        }
+    }
+}
+
+#[test]
+fn each_message_has_a_vector_from_each_kind_of_server() {
+    let mut table: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let vectors = all_vectors();
+    for vector in &vectors {
+        let source = vector.header("source");
+        let source = SOURCES.into_iter().find(|known| source.starts_with(known));
+        let source = source.unwrap_or_else(|| panic!("{}: unknown source", vector.place));
+        let message = vector.header("message");
+        assert!(MESSAGES.iter().any(|(known, _)| *known == message), "{}", vector.place);
+        *table.entry((message, source)).or_default() += 1;
+    }
+    println!("{:22}{}", "", SOURCES.map(|source| format!("{source:>15}")).concat());
+    for (message, recorded) in MESSAGES {
+        let counts = SOURCES.map(|source| table.get(&(message, source)).copied().unwrap_or(0));
+        println!("{message:22}{}", counts.map(|count| format!("{count:>15}")).concat());
+        let [mysql, mariadb, older, hand_made] = counts;
+        match message {
+            _ if !recorded => assert!(hand_made > 0, "{message} has no vector"),
+            "ProgressReport" => assert!(mariadb > 0 && older > 0, "{message} is not recorded"),
+            "AuthMoreData" => assert!(mysql > 0, "{message} is not recorded"),
+            _ => assert!(mysql > 0 && mariadb > 0 && older > 0, "{message} is not recorded"),
+        }
+    }
+}
+
+/// The recorded vectors that hold this field value, or a value that starts so.
+fn recorded(vectors: &[Block], message: &str, field: &str, value: &str) -> usize {
+    let holds = |vector: &&Block| {
+        vector.header("message") == message
+            && vector.header("source") != "hand-made"
+            && vector.fields.iter().any(|(name, found)| {
+                name.split('[').next() == Some(field) && found.starts_with(value)
+            })
+    };
+    vectors.iter().filter(holds).count()
+}
+
+#[test]
+fn each_command_plugin_and_state_block_has_a_recorded_vector() {
+    let vectors = all_vectors();
+    for command in COMMANDS {
+        assert!(recorded(&vectors, "Command", "command", command) > 0, "{command}");
+    }
+    for block in STATE_BLOCKS {
+        assert!(recorded(&vectors, "OkPacket", "state", block) > 0, "{block}");
+    }
+    for variable in ["last_gtid", "redirect_url", "autocommit", "character_set_client"] {
+        let value = format!("SYSTEM_VARIABLES \"{variable}\"");
+        assert!(recorded(&vectors, "OkPacket", "state", &value) > 0, "{variable}");
+    }
+    for plugin in PLUGINS {
+        assert!(mywire::auth::is_supported(plugin.as_bytes()), "{plugin}");
+        let answers = |vector: &&Block| {
+            vector.header("message") == "AuthResponse"
+                && vector.find("plugin") == Some(plugin)
+                && vector.find("password").is_some_and(|password| !password.is_empty())
+        };
+        assert!(vectors.iter().any(|vector| answers(&vector)), "{plugin}");
+    }
+}
+
+#[test]
+fn each_column_type_has_a_vector() {
+    let vectors = all_vectors();
+    for code in 0..=u8::MAX {
+        let column_type = ColumnType(code);
+        let Some(name) = column_type.name() else { continue };
+        let found = recorded(&vectors, "ColumnDefinition", "column_type", name);
+        if COLUMN_TYPES.contains(&column_type) {
+            assert!(found > 0, "{name} is not recorded");
+        }
+        let any = |vector: &Block| {
+            vector.fields.iter().any(|(key, value)| key == "column_type" && value == name)
+        };
+        assert!(vectors.iter().any(any), "{name} has no vector");
+    }
+    for name in EXTENDED_TYPES {
+        let is = |vector: &&Block| {
+            let value = format!("\"{name}\"");
+            vector.fields.iter().any(|(key, v)| key.starts_with("extended[") && v.ends_with(&value))
+        };
+        let found = vectors.iter().filter(is).count();
+        assert!(found > 0, "extended type {name} has no vector");
+    }
+}
+
+/// Ids such as `R-20` in a text: a letter, a hyphen, at least two digits.
+fn ids(text: &str) -> BTreeSet<String> {
+    let bytes = text.as_bytes();
+    let mut found = BTreeSet::new();
+    for (at, pair) in bytes.windows(2).enumerate() {
+        let alone = at == 0 || !(bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'-');
+        if !alone || pair[1] != b'-' || !b"FCHAKREST".contains(&pair[0]) {
+            continue;
+        }
+        let digits = bytes[at + 2..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if digits >= 2 {
+            found.insert(text[at..at + 2 + digits].to_owned());
+        }
+    }
+    found
+}
+
+fn read_folder(folder: &Path, extension: &str, texts: &mut Vec<(PathBuf, String)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_folder(&path, extension, texts);
+        } else if path.extension().is_some_and(|found| found == extension) {
+            let text = fs::read_to_string(&path).unwrap();
+            texts.push((path, text));
+        }
+    }
+}
+
+#[test]
+fn each_id_that_is_cited_is_described() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages = Vec::new();
+    read_folder(&root.join("protocol-spec"), "md", &mut pages);
+    let mut described = BTreeMap::new();
+    for (page, text) in &pages {
+        for line in text.lines().filter_map(|line| line.strip_prefix("- **")) {
+            // `K-00a` is a statement of its own with the id of `K-00`.
+            let id = ids(line.get(..5).unwrap_or(line)).pop_first();
+            let Some(id) = id.filter(|id| line.starts_with(id.as_str())) else { continue };
+            let before = described.insert(id.clone(), page);
+            assert!(before.is_none() || id == "K-00", "{id} stands twice, in {}", page.display());
+        }
+    }
+    let mut citing = pages.clone();
+    for folder in ["src", "tests", "examples"] {
+        read_folder(&root.join(folder), "rs", &mut citing);
+    }
+    read_folder(&root.join("protocol-spec/vectors"), "txt", &mut citing);
+    for (file, text) in &citing {
+        for id in ids(text) {
+            assert!(described.contains_key(&id), "{} cites {id}", file.display());
+        }
+    }
+}
+
+fn sessions() -> Vec<Session> {
+    let files = vectors::files("sessions");
+    files.iter().map(|(_, blocks)| Session::new(blocks)).collect()
+}
+
+#[test]
+fn e08_each_session_replays_byte_by_byte() {
+    for session in sessions() {
+        for cut in [Cut::Nowhere, Cut::Everywhere] {
+            assert_eq!(session.replay(cut), session.expected, "{}, {cut:?}", session.name);
+        }
+    }
+}
+
+#[test]
+fn e08_each_session_replays_with_a_cut_at_each_byte() {
+    let mut cuts = 0;
+    for session in sessions() {
+        for at in 1..session.server_len() {
+            let events = session.replay(Cut::At(at));
+            assert!(events == session.expected, "{}, cut at {at}", session.name);
+            cuts += 1;
+        }
+    }
+    println!("{cuts} cuts");
+}

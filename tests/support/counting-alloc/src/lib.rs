@@ -1,0 +1,75 @@
+//! An allocator that counts, for each thread: how often, how much now, how much at most.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+thread_local! {
+    static CALLS: Cell<usize> = const { Cell::new(0) };
+    /// Wraps below 0 when a thread frees what another one allocated.
+    static LIVE: Cell<usize> = const { Cell::new(0) };
+    static PEAK: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The system's allocator, counted.
+#[derive(Debug)]
+pub struct Counting;
+
+/// How often memory was asked for, growing included.
+pub fn calls() -> usize {
+    CALLS.get()
+}
+
+/// Bytes allocated now.
+pub fn live() -> usize {
+    LIVE.get()
+}
+
+/// Forgets the peak; gives the bytes allocated now.
+pub fn start() -> usize {
+    PEAK.set(LIVE.get());
+    LIVE.get()
+}
+
+/// The most bytes allocated at once since [`start`].
+pub fn peak() -> usize {
+    PEAK.get()
+}
+
+fn grew(bytes: usize) {
+    CALLS.set(CALLS.get() + 1);
+    let live = LIVE.get().wrapping_add(bytes);
+    LIVE.set(live);
+    // A count below 0 is no peak.
+    if live > PEAK.get() && live < usize::MAX / 2 {
+        PEAK.set(live);
+    }
+}
+
+fn shrank(bytes: usize) {
+    LIVE.set(LIVE.get().wrapping_sub(bytes));
+}
+
+// SAFETY: every call goes to the system's allocator with the same arguments.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        grew(layout.size());
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        grew(layout.size());
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        shrank(layout.size());
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // Both blocks exist while the bytes move.
+        grew(size);
+        shrank(layout.size());
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
