@@ -8,27 +8,18 @@ use super::connect::{Connecting, Login, MAX_LOGIN_PACKET, Progress};
 use super::exchange::{Done, LastOk, Reply};
 use super::recv::{Recv, Skipped, Span};
 use super::send::SendBuf;
+use super::server_info::ServerInfo;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 use crate::columns::Columns;
 use crate::config::{ConfigError, Limits};
 use crate::error::{
-    Error, Lost, ProtocolError, ProtocolErrorKind as Kind, Result, Sent, ServerError, UsageError,
-    server,
+    Error, Lost, ProtocolError, ProtocolErrorKind as Kind, Result, Sent, ServerError, server,
 };
 use crate::row::{Batch, Row};
 use crate::value::Format;
 use crate::wire::infile::LOCAL_INFILE;
-use crate::wire::{
-    Capabilities, ColumnDefinition, Command, ErrPacket, Execute, PrepareOk, StatusFlags, packet,
-    reply,
-};
-
-/// The most that one command can carry, in bytes: the protocol's own cap (F-09).
-const MAX_COMMAND: usize = 1 << 30;
-
-/// How many commands may wait for their replies: what a front sends together, with room.
-const MAX_UNANSWERED: usize = 1024;
+use crate::wire::{Capabilities, ColumnDefinition, ErrPacket, PrepareOk, StatusFlags, reply};
 
 /// A connection to a server, without the transport.
 ///
@@ -48,7 +39,7 @@ const MAX_UNANSWERED: usize = 1024;
 /// ```
 #[derive(Debug)]
 pub struct Connection {
-    state: State,
+    pub(super) state: State,
     pub(super) recv: Recv,
     pub(super) send: SendBuf,
     #[cfg(feature = "tls")]
@@ -59,7 +50,7 @@ pub struct Connection {
     pub(super) unverified: bool,
     /// Commands whose replies are not over, and the sequence id that each reply begins with: the
     /// one behind the command's last chunk (F-04).
-    unanswered: VecDeque<(Reply, u8)>,
+    pub(super) unanswered: VecDeque<(Reply, u8)>,
     /// Whether a byte of an unanswered command left.
     exposed: bool,
     /// Rows are dropped until the end of the result set.
@@ -77,7 +68,7 @@ pub struct Connection {
 
 /// What the connection is in the middle of.
 #[derive(Debug)]
-enum State {
+pub(super) enum State {
     Connecting(Box<Connecting>),
     Idle,
     /// The first packet of a reply, or of its next result, is due.
@@ -125,56 +116,6 @@ pub enum Step {
     Done,
     /// A long statement reports how far it is; see [`Connection::progress`].
     Progress,
-}
-
-/// What the server says of itself and of the session.
-#[derive(Clone, Debug, Default)]
-pub struct ServerInfo {
-    pub(super) version: String,
-    pub(super) connection_id: u32,
-    pub(super) mariadb: bool,
-    pub(super) status: StatusFlags,
-    pub(super) database: Option<String>,
-    pub(super) auth_plugin: &'static str,
-}
-
-impl ServerInfo {
-    /// The server's version as it calls itself.
-    #[must_use]
-    pub fn version(&self) -> &str {
-        &self.version
-    }
-
-    /// The connection's id of the greeting: 32 bits of it, and a proxy's behind a proxy (H-07).
-    #[must_use]
-    pub const fn connection_id(&self) -> u32 {
-        self.connection_id
-    }
-
-    /// Whether the server looks like a MariaDB (C-03).
-    #[must_use]
-    pub const fn is_mariadb(&self) -> bool {
-        self.mariadb
-    }
-
-    /// The last status word (R-80).
-    #[must_use]
-    pub const fn status(&self) -> StatusFlags {
-        self.status
-    }
-
-    /// The default database, as far as the server tells: it tracks every change from MySQL 5.7 and
-    /// MariaDB 10.2 on.
-    #[must_use]
-    pub fn database(&self) -> Option<&str> {
-        self.database.as_deref()
-    }
-
-    /// The plugin that logged in; empty before that.
-    #[must_use]
-    pub const fn auth_plugin(&self) -> &'static str {
-        self.auth_plugin
-    }
 }
 
 impl Connection {
@@ -256,133 +197,6 @@ impl Connection {
             return tls.outgoing.sent(n);
         }
         self.send.sent(n);
-    }
-
-    // Commands.
-
-    /// Runs SQL through the text protocol.
-    ///
-    /// The reply begins with [`Step::Columns`] or [`Step::Done`]. Commands may be given before
-    /// earlier ones are answered; replies come in order. Fails, with nothing to send, if the
-    /// statement exceeds 1 GiB, or too many commands are unanswered.
-    pub fn query(&mut self, sql: &[u8]) -> Result<()> {
-        self.command(Command::Query(sql), Reply::Text)
-    }
-
-    /// Asks whether the server is there; the reply is [`Step::Done`].
-    pub fn ping(&mut self) -> Result<()> {
-        self.command(Command::Ping, Reply::Ok)
-    }
-
-    /// Makes `schema` the default database; the reply is [`Step::Done`].
-    pub fn init_db(&mut self, schema: &[u8]) -> Result<()> {
-        self.command(Command::InitDb(schema), Reply::Ok)
-    }
-
-    /// Resets the session: rolls back, drops temporary tables, user variables, prepared statements
-    /// and locks, and takes the server's defaults for variables. The reply is [`Step::Done`].
-    pub fn reset_connection(&mut self) -> Result<()> {
-        self.command(Command::ResetConnection, Reply::Ok)
-    }
-
-    /// Prepares SQL; the reply is [`Step::Prepared`].
-    pub fn prepare(&mut self, sql: &[u8]) -> Result<()> {
-        self.command(Command::StmtPrepare(sql), Reply::Prepare)
-    }
-
-    /// Executes a prepared statement; the reply is that of [`query`](Self::query), with rows of the
-    /// binary protocol. `flags` are those of [`Execute`]. `parameters` appends what
-    /// [`Parameters`](crate::wire::Parameters) describes; if it fails, nothing is sent.
-    pub fn execute(
-        &mut self,
-        statement: u32,
-        flags: u8,
-        parameters: impl FnOnce(&mut Vec<u8>) -> Result<()>,
-    ) -> Result<()> {
-        self.check_ready()?;
-        let out = self.send.buffer();
-        let packet = packet::begin(out);
-        Command::StmtExecute(Execute { statement, flags, parameters: &[] }).encode(out);
-        let mut outcome = parameters(out);
-        if outcome.is_ok() && packet.payload_len(out) > MAX_COMMAND {
-            let max = 1 << 30;
-            outcome = Err(UsageError::TooLong { what: "parameter list", max }.into());
-        }
-        if let Err(error) = outcome {
-            packet.abandon(out);
-            return Err(error);
-        }
-        let sequence = packet::finish(out, packet, 0);
-        self.unanswered.push_back((Reply::Binary, sequence));
-        self.seal().map_err(|fault| self.die(fault))
-    }
-
-    /// Asks for up to `rows` rows of a statement's cursor; the reply is rows and [`Step::Done`].
-    pub fn fetch(&mut self, statement: u32, rows: u32) -> Result<()> {
-        self.command(Command::StmtFetch { statement, rows }, Reply::Fetch)
-    }
-
-    /// Closes a statement's cursor and drops its long data; the reply is [`Step::Done`].
-    pub fn reset_statement(&mut self, statement: u32) -> Result<()> {
-        self.command(Command::StmtReset(statement), Reply::Ok)
-    }
-
-    /// Frees a statement on the server. There is no reply.
-    pub fn close_statement(&mut self, statement: u32) -> Result<()> {
-        self.check_ready()?;
-        self.write(Command::StmtClose(statement)).map(drop)
-    }
-
-    /// Appends to the value of a statement's parameter. There is no reply.
-    pub fn send_long_data(&mut self, statement: u32, parameter: u16, data: &[u8]) -> Result<()> {
-        self.check_ready()?;
-        self.write(Command::StmtSendLongData { statement, parameter, data }).map(drop)
-    }
-
-    /// Says good-bye. There is no reply: write what there is to write and close the transport. The
-    /// connection is dead afterwards, with the farewell as its last words.
-    pub fn quit(&mut self) -> Result<()> {
-        match self.state {
-            State::Dead => return Err(dead()),
-            State::Connecting(_) => return Err(UsageError::NotReady.into()),
-            _ => {}
-        }
-        self.write(Command::Quit)?;
-        self.state = State::Dead;
-        Ok(())
-    }
-
-    fn command(&mut self, command: Command<'_>, reply: Reply) -> Result<()> {
-        self.check_ready()?;
-        let sequence = self.write(command)?;
-        self.unanswered.push_back((reply, sequence));
-        Ok(())
-    }
-
-    /// Whether a command can be given.
-    fn check_ready(&self) -> Result<()> {
-        match self.state {
-            State::Dead => Err(dead()),
-            State::Connecting(_) => Err(UsageError::NotReady.into()),
-            _ if self.unanswered.len() >= MAX_UNANSWERED => {
-                Err(UsageError::TooManyCommands { max: MAX_UNANSWERED }.into())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Puts a command behind what there is to send; gives the sequence id behind its last chunk.
-    fn write(&mut self, command: Command<'_>) -> Result<u8> {
-        if command.payload_len() > MAX_COMMAND {
-            let max = 1 << 30;
-            return Err(UsageError::TooLong { what: "statement", max }.into());
-        }
-        let out = self.send.buffer();
-        let start = packet::begin(out);
-        command.encode(out);
-        let sequence = packet::finish(out, start, 0);
-        self.seal().map_err(|fault| self.die(fault))?;
-        Ok(sequence)
     }
 
     /// Hands what was written to TLS, if there is any.
@@ -771,7 +585,7 @@ impl Connection {
     }
 
     /// Kills the connection and says why.
-    fn die(&mut self, fault: Fault) -> Error {
+    pub(super) fn die(&mut self, fault: Fault) -> Error {
         let sent = self.unanswered_sent();
         let error = match fault {
             Fault::Protocol(kind) => ProtocolError::new(kind, sent).into(),
@@ -879,7 +693,7 @@ impl Connection {
     }
 }
 
-fn dead() -> Error {
+pub(super) fn dead() -> Error {
     ProtocolError::new(Kind::Dead, Sent::No).into()
 }
 

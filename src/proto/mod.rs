@@ -27,17 +27,20 @@
     )
 )]
 
+mod command;
 mod connect;
 mod connection;
 mod exchange;
 mod recv;
 mod send;
+mod server_info;
 #[cfg(feature = "tls")]
 mod tls;
 
 pub use connect::{Login, TlsPlan, Transport};
-pub use connection::{Connection, ServerInfo, Step};
+pub use connection::{Connection, Step};
 pub use exchange::Done;
+pub use server_info::ServerInfo;
 #[cfg(feature = "tls")]
 pub use tls::TlsClient;
 

@@ -1,0 +1,139 @@
+//! The commands: what a caller asks for, put behind what there is to send.
+
+use super::connection::{Connection, State, dead};
+use super::exchange::Reply;
+use crate::error::{Result, UsageError};
+use crate::wire::{Command, Execute, packet};
+
+/// The most that one command can carry, in bytes: the protocol's own cap (F-09).
+const MAX_COMMAND: usize = 1 << 30;
+
+/// How many commands may wait for their replies: what a front sends together, with room.
+const MAX_UNANSWERED: usize = 1024;
+
+impl Connection {
+    /// Runs SQL through the text protocol.
+    ///
+    /// The reply begins with [`Step::Columns`] or [`Step::Done`]. Commands may be given before
+    /// earlier ones are answered; replies come in order. Fails, with nothing to send, if the
+    /// statement exceeds 1 GiB, or too many commands are unanswered.
+    pub fn query(&mut self, sql: &[u8]) -> Result<()> {
+        self.command(Command::Query(sql), Reply::Text)
+    }
+
+    /// Asks whether the server is there; the reply is [`Step::Done`].
+    pub fn ping(&mut self) -> Result<()> {
+        self.command(Command::Ping, Reply::Ok)
+    }
+
+    /// Makes `schema` the default database; the reply is [`Step::Done`].
+    pub fn init_db(&mut self, schema: &[u8]) -> Result<()> {
+        self.command(Command::InitDb(schema), Reply::Ok)
+    }
+
+    /// Resets the session: rolls back, drops temporary tables, user variables, prepared statements
+    /// and locks, and takes the server's defaults for variables. The reply is [`Step::Done`].
+    pub fn reset_connection(&mut self) -> Result<()> {
+        self.command(Command::ResetConnection, Reply::Ok)
+    }
+
+    /// Prepares SQL; the reply is [`Step::Prepared`].
+    pub fn prepare(&mut self, sql: &[u8]) -> Result<()> {
+        self.command(Command::StmtPrepare(sql), Reply::Prepare)
+    }
+
+    /// Executes a prepared statement; the reply is that of [`query`](Self::query), with rows of the
+    /// binary protocol. `flags` are those of [`Execute`]. `parameters` appends what
+    /// [`Parameters`](crate::wire::Parameters) describes; if it fails, nothing is sent.
+    pub fn execute(
+        &mut self,
+        statement: u32,
+        flags: u8,
+        parameters: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
+        self.check_ready()?;
+        let out = self.send.buffer();
+        let packet = packet::begin(out);
+        Command::StmtExecute(Execute { statement, flags, parameters: &[] }).encode(out);
+        let mut outcome = parameters(out);
+        if outcome.is_ok() && packet.payload_len(out) > MAX_COMMAND {
+            let max = 1 << 30;
+            outcome = Err(UsageError::TooLong { what: "parameter list", max }.into());
+        }
+        if let Err(error) = outcome {
+            packet.abandon(out);
+            return Err(error);
+        }
+        let sequence = packet::finish(out, packet, 0);
+        self.unanswered.push_back((Reply::Binary, sequence));
+        self.seal().map_err(|fault| self.die(fault))
+    }
+
+    /// Asks for up to `rows` rows of a statement's cursor; the reply is rows and [`Step::Done`].
+    pub fn fetch(&mut self, statement: u32, rows: u32) -> Result<()> {
+        self.command(Command::StmtFetch { statement, rows }, Reply::Fetch)
+    }
+
+    /// Closes a statement's cursor and drops its long data; the reply is [`Step::Done`].
+    pub fn reset_statement(&mut self, statement: u32) -> Result<()> {
+        self.command(Command::StmtReset(statement), Reply::Ok)
+    }
+
+    /// Frees a statement on the server. There is no reply.
+    pub fn close_statement(&mut self, statement: u32) -> Result<()> {
+        self.check_ready()?;
+        self.write(Command::StmtClose(statement)).map(drop)
+    }
+
+    /// Appends to the value of a statement's parameter. There is no reply.
+    pub fn send_long_data(&mut self, statement: u32, parameter: u16, data: &[u8]) -> Result<()> {
+        self.check_ready()?;
+        self.write(Command::StmtSendLongData { statement, parameter, data }).map(drop)
+    }
+
+    /// Says good-bye. There is no reply: write what there is to write and close the transport. The
+    /// connection is dead afterwards, with the farewell as its last words.
+    pub fn quit(&mut self) -> Result<()> {
+        match self.state {
+            State::Dead => return Err(dead()),
+            State::Connecting(_) => return Err(UsageError::NotReady.into()),
+            _ => {}
+        }
+        self.write(Command::Quit)?;
+        self.state = State::Dead;
+        Ok(())
+    }
+
+    fn command(&mut self, command: Command<'_>, reply: Reply) -> Result<()> {
+        self.check_ready()?;
+        let sequence = self.write(command)?;
+        self.unanswered.push_back((reply, sequence));
+        Ok(())
+    }
+
+    /// Whether a command can be given.
+    fn check_ready(&self) -> Result<()> {
+        match self.state {
+            State::Dead => Err(dead()),
+            State::Connecting(_) => Err(UsageError::NotReady.into()),
+            _ if self.unanswered.len() >= MAX_UNANSWERED => {
+                Err(UsageError::TooManyCommands { max: MAX_UNANSWERED }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts a command behind what there is to send; gives the sequence id behind its last chunk.
+    fn write(&mut self, command: Command<'_>) -> Result<u8> {
+        if command.payload_len() > MAX_COMMAND {
+            let max = 1 << 30;
+            return Err(UsageError::TooLong { what: "statement", max }.into());
+        }
+        let out = self.send.buffer();
+        let start = packet::begin(out);
+        command.encode(out);
+        let sequence = packet::finish(out, start, 0);
+        self.seal().map_err(|fault| self.die(fault))?;
+        Ok(sequence)
+    }
+}
