@@ -83,9 +83,10 @@ pub use row::{Batch, ColumnIndex, FromRow, OwnedRow, Row};
 pub use secret::Secret;
 #[cfg(feature = "tokio")]
 pub use session::{
-    IsolationLevel, Query, Rows, Session, Statement, Transaction, TransactionOptions,
+    ChunkedRow, Field, IsolationLevel, Query, Rows, Session, Statement, Transaction,
+    TransactionOptions,
 };
-pub use value::{Date, DateTime, Decimal, FromValue, RawValue, Time, ToValue, Value};
+pub use value::{Date, DateTime, Decimal, FromValue, LongData, RawValue, Time, ToValue, Value};
 
 /// The code blocks of the README, which compile as tests.
 #[cfg(all(doctest, feature = "tokio"))]

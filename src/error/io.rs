@@ -27,6 +27,8 @@ pub enum IoTask {
     Read,
     /// Writing to the server.
     Write,
+    /// Reading a value from the caller's reader; the session is not affected.
+    ReadValue,
 }
 
 impl IoError {
@@ -61,6 +63,7 @@ impl fmt::Display for IoError {
             IoTask::Connect => write!(f, "cannot connect to {peer}: {source}"),
             IoTask::Handshake => write!(f, "no login to {peer}: {source}"),
             IoTask::Read => write!(f, "lost the connection to {peer} while reading: {source}"),
+            IoTask::ReadValue => write!(f, "cannot read {peer}: {source}"),
             IoTask::Write => write!(f, "lost the connection to {peer} while writing: {source}"),
         }
     }

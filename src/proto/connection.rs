@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::Fault;
 use super::connect::{Connecting, Login, MAX_LOGIN_PACKET, Progress};
-use super::exchange::{Done, LastOk, Reply};
-use super::recv::{Recv, Skipped, Span};
+use super::exchange::{LastOk, Reply};
+use super::field::FieldWalk;
+use super::recv::{Arrival, Recv, Skipped, Span};
 use super::send::SendBuf;
 use super::server_info::ServerInfo;
 #[cfg(feature = "tls")]
@@ -16,7 +17,6 @@ use crate::config::{ConfigError, Limits};
 use crate::error::{
     Error, Lost, ProtocolError, ProtocolErrorKind as Kind, Result, Sent, ServerError, server,
 };
-use crate::row::{Batch, Row};
 use crate::value::Format;
 use crate::wire::infile::LOCAL_INFILE;
 use crate::wire::{Capabilities, ColumnDefinition, ErrPacket, PrepareOk, StatusFlags, reply};
@@ -53,14 +53,15 @@ pub struct Connection {
     pub(super) unanswered: VecDeque<(Reply, u8)>,
     /// Whether a byte of an unanswered command left.
     exposed: bool,
-    /// Rows are dropped until the end of the result set.
-    skipping: bool,
+    pub(super) reading: Reading,
+    /// The row that is read value by value.
+    pub(super) walk: Option<FieldWalk>,
     pub(super) capabilities: Capabilities,
     pub(super) limits: Limits,
     pub(super) columns: Arc<Columns>,
-    row: Span,
+    pub(super) row: Span,
     /// The protocol of the rows in progress, or of the last ones.
-    format: Format,
+    pub(super) format: Format,
     pub(super) prepared: Option<PrepareOk>,
     pub(super) last_ok: LastOk,
     pub(super) info: ServerInfo,
@@ -95,6 +96,19 @@ pub(super) enum State {
     Dead,
 }
 
+/// How rows are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// Row by row.
+    Rows,
+    /// Not at all: they are dropped until the end of the result set.
+    Nothing,
+    /// The next row value by value.
+    Fields,
+    /// What is left of a row is dropped, then row by row.
+    RestOfRow,
+}
+
 /// What happened. It borrows nothing: look at it through the views of [`Connection`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -109,6 +123,12 @@ pub enum Step {
     Columns,
     /// A row; see [`Connection::row`] and [`Connection::batch`].
     Row,
+    /// A value of the row that is read in pieces begins; see [`Connection::field`].
+    Field,
+    /// A piece of that value; see [`Connection::chunk`].
+    Chunk,
+    /// The row that was read in pieces is over.
+    RowEnd,
     /// A statement is prepared; see [`Connection::prepared`] and [`Connection::columns`].
     Prepared,
     /// A statement is done, or a result set has ended; see [`Connection::done`], which also says
@@ -133,7 +153,8 @@ impl Connection {
             unverified,
             unanswered: VecDeque::new(),
             exposed: false,
-            skipping: false,
+            reading: Reading::Rows,
+            walk: None,
             capabilities: Capabilities::NONE,
             limits,
             columns: Arc::default(),
@@ -219,7 +240,7 @@ impl Connection {
     /// Cost: no allocation and no copy for a row.
     #[inline]
     pub fn step(&mut self) -> Result<Step> {
-        if matches!(self.state, State::Rows(_)) && !self.skipping {
+        if matches!(self.state, State::Rows(_)) && self.reading == Reading::Rows {
             match self.recv.packet() {
                 Ok(Some(span)) => match self.recv.bytes(span).first() {
                     Some(&first) if self.format.starts_row(first) => {
@@ -307,7 +328,7 @@ impl Connection {
             state => state,
         };
         match state {
-            State::Rows(_) if self.skipping => return self.skip_rows_here(state),
+            State::Rows(_) if self.reading != Reading::Rows => return self.read_otherwise(state),
             State::CursorOpened(reply) => return Ok(self.result_ends(reply)),
             _ => {}
         }
@@ -315,6 +336,45 @@ impl Connection {
             Some(span) => self.on_packet(state, span),
             None => Ok((state, Outcome::Step(Step::NeedInput))),
         }
+    }
+
+    /// Reads rows in another way than row by row.
+    fn read_otherwise(&mut self, state: State) -> Result<(State, Outcome), Fault> {
+        match self.reading {
+            Reading::Rows | Reading::Nothing => self.skip_rows_here(state),
+            Reading::RestOfRow => match self.recv.skip_packet(self.format)? {
+                None => Ok((state, Outcome::Step(Step::NeedInput))),
+                Some(_) => {
+                    self.reading = Reading::Rows;
+                    Ok((state, Outcome::Continue))
+                }
+            },
+            Reading::Fields => self.read_fields(state),
+        }
+    }
+
+    /// Reads the next row value by value.
+    fn read_fields(&mut self, state: State) -> Result<(State, Outcome), Fault> {
+        let mut walk = match self.walk.take() {
+            Some(walk) => walk,
+            None => match self.recv.stream_row(self.format)? {
+                None => return Ok((state, Outcome::Step(Step::NeedInput))),
+                Some(Arrival::Row) => FieldWalk::new(self.format, None),
+                Some(Arrival::Packet(span)) => match self.on_packet(state, span)? {
+                    (same, Outcome::Step(Step::Row)) => {
+                        self.walk = Some(FieldWalk::new(self.format, Some(span)));
+                        return Ok((same, Outcome::Continue));
+                    }
+                    ended => return Ok(ended),
+                },
+            },
+        };
+        let outcome = walk.advance(self)?;
+        match outcome {
+            Outcome::Step(Step::RowEnd) => self.reading = Reading::Rows,
+            _ => self.walk = Some(walk),
+        }
+        Ok((state, outcome))
     }
 
     /// Drops the rows that are here.
@@ -430,7 +490,8 @@ impl Connection {
 
     /// The definitions of a result set, or of a prepared statement's columns, are all here.
     fn columns_complete(&mut self, reply: Reply) -> (State, Outcome) {
-        self.skipping = false;
+        self.reading = Reading::Rows;
+        self.walk = None;
         if reply == Reply::Prepare {
             self.answered();
             return (State::Idle, Outcome::Step(Step::Prepared));
@@ -458,7 +519,8 @@ impl Connection {
 
     /// After an OK packet or a terminator: the next result, or the end of the command.
     fn result_ends(&mut self, reply: Reply) -> (State, Outcome) {
-        self.skipping = false;
+        self.reading = Reading::Rows;
+        self.walk = None;
         let state = if self.last_ok.status.contains(StatusFlags::MORE_RESULTS) {
             State::Reply(reply)
         } else {
@@ -471,7 +533,8 @@ impl Connection {
     /// The command in progress has its whole reply.
     fn answered(&mut self) {
         self.unanswered.pop_front();
-        self.skipping = false;
+        self.reading = Reading::Rows;
+        self.walk = None;
         self.last_ok.end_command();
         if self.unanswered.is_empty() {
             self.exposed = false;
@@ -619,77 +682,6 @@ impl Connection {
     pub(super) fn error_context(&self, sent: Sent, fatal: bool) -> server::Context {
         let max_message = self.limits.max_error_message;
         server::Context { sent, fatal, verified: !self.unverified, max_message }
-    }
-
-    // Views.
-
-    /// The columns of the result set in progress, or of the last one.
-    #[must_use]
-    pub fn columns(&self) -> &Columns {
-        &self.columns
-    }
-
-    /// The row of the last [`Step::Row`], until the next step; an empty one otherwise.
-    #[inline]
-    #[must_use]
-    pub fn row(&self) -> Row<'_> {
-        Row::new(self.recv.bytes(self.row), &self.columns, self.format)
-    }
-
-    /// The row of the last [`Step::Row`] together with every further row that is complete in the
-    /// buffer, until the next step. They count as read, looked at or not. Empty after any other step.
-    pub fn batch(&mut self) -> Batch<'_> {
-        if self.row == Span::default() {
-            return Batch::new(None, &[], 0, &self.columns, self.format);
-        }
-        let (span, rows) = self.recv.more_rows(self.format, self.columns.len());
-        let first = self.recv.bytes(self.row);
-        Batch::new(Some(first), self.recv.bytes(span), rows + 1, &self.columns, self.format)
-    }
-
-    /// The statement of the last [`Step::Prepared`].
-    #[must_use]
-    pub const fn prepared(&self) -> Option<PrepareOk> {
-        self.prepared
-    }
-
-    /// What the server said at the last [`Step::Done`].
-    #[must_use]
-    pub fn done(&self) -> Done {
-        self.last_ok.done()
-    }
-
-    /// Drops the rows that are left of the result set in progress, as they arrive: none has to fit
-    /// into memory. The next step is [`Step::Done`] or an error.
-    pub fn skip_rows(&mut self) {
-        self.skipping = matches!(self.state, State::Rows(_));
-    }
-
-    /// What the server says of itself and of the session.
-    #[must_use]
-    pub const fn server(&self) -> &ServerInfo {
-        &self.info
-    }
-
-    /// Notes the default database that a command has set, for servers that do not tell.
-    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "only fronts know"))]
-    pub(crate) fn set_database(&mut self, database: &str) {
-        self.info.database = Some(database.to_owned());
-    }
-
-    /// What both sides agreed on.
-    #[must_use]
-    pub const fn capabilities(&self) -> Capabilities {
-        self.capabilities
-    }
-
-    /// Whether the bytes on the wire are encrypted.
-    #[must_use]
-    pub fn is_encrypted(&self) -> bool {
-        #[cfg(feature = "tls")]
-        return self.tls.is_some();
-        #[cfg(not(feature = "tls"))]
-        false
     }
 }
 

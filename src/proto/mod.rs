@@ -31,15 +31,18 @@ mod command;
 mod connect;
 mod connection;
 mod exchange;
+mod field;
 mod recv;
 mod send;
 mod server_info;
 #[cfg(feature = "tls")]
 mod tls;
+mod view;
 
 pub use connect::{Login, TlsPlan, Transport};
 pub use connection::{Connection, Step};
 pub use exchange::Done;
+pub use field::FieldHead;
 pub use server_info::ServerInfo;
 #[cfg(feature = "tls")]
 pub use tls::TlsClient;

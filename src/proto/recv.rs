@@ -55,15 +55,15 @@ struct Partial {
     chunk: Option<Chunk>,
     /// The length of all chunks so far, the arriving one included, in bytes.
     total: usize,
-    /// Whether the payload is dropped as it arrives.
-    skipped: bool,
+    /// Whether the payload is taken in pieces as it arrives.
+    streamed: bool,
     /// Whether it starts as a terminator does.
     like_terminator: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Chunk {
-    /// Bytes of it that are still due, for skipped payloads; its length otherwise.
+    /// Bytes of it that are still due, for payloads taken in pieces; its length otherwise.
     length: usize,
     /// Whether the payload goes on behind it.
     continued: bool,
@@ -74,6 +74,27 @@ struct Chunk {
 pub(super) struct Span {
     pub(super) start: usize,
     pub(super) len: usize,
+}
+
+/// What the next packet of a result turned out to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Arrival {
+    /// A row, to be taken in pieces.
+    Row,
+    /// Anything else, or a row that is here as a whole.
+    Packet(Span),
+}
+
+/// A piece of a row.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Body {
+    /// The next bytes are not here yet.
+    Waiting,
+    Bytes(Span),
+    /// The row is over.
+    End,
+    /// See [`Skipped::LikeTerminator`].
+    LikeTerminator,
 }
 
 /// What a packet of a result that is being skipped turned out to be.
@@ -250,78 +271,111 @@ impl Recv {
     /// The next packet of a result that is being skipped. Rows are dropped as they arrive, so that
     /// none has to fit into the window; everything else is returned.
     pub(super) fn skip_packet(&mut self, format: Format) -> Result<Option<Skipped>, Fault> {
+        match self.stream_row(format)? {
+            None => return Ok(None),
+            Some(Arrival::Packet(span)) => return Ok(Some(Skipped::Packet(span))),
+            Some(Arrival::Row) => {}
+        }
         loop {
-            let Some(mut partial) = self.partial else {
-                let Some(header) = self.header_at(self.start) else { return Ok(None) };
-                let first = self.buf.get(self.start + HEADER_SIZE).copied();
-                let first = first.filter(|_| self.start + HEADER_SIZE < self.end);
-                let row = match first {
-                    _ if header.length == 0 => false,
-                    None => {
-                        // Too long is too long, whatever it starts with.
-                        if header.sequence == self.sequence {
-                            self.check_length(0, header)?;
-                        }
-                        return Ok(None);
-                    }
-                    // OK packets and terminators are never cut into chunks (F-10).
-                    Some(reply::OK | reply::EOF) if format == Format::Text => header.is_continued(),
-                    Some(first) => format.starts_row(first),
-                };
-                if !row {
-                    return Ok(self.packet()?.map(Skipped::Packet));
-                }
-                self.check_sequence(header)?;
-                let total = self.check_length(0, header)?;
-                self.start += HEADER_SIZE;
-                let like_terminator = first == Some(reply::EOF);
-                let new = Partial::new(header, total);
-                self.partial = Some(Partial { skipped: true, like_terminator, ..new });
-                continue;
-            };
-            if !partial.skipped {
-                // It began to arrive before the skipping: it is the next packet whole, or a row
-                // whose part that is here can go at once.
-                let body = self.start + HEADER_SIZE;
-                let Some(&first) = self.buf.get(body).filter(|_| body < self.end) else {
-                    return Ok(self.arriving_packet()?.map(Skipped::Packet));
-                };
-                let continued = partial.total >= MAX_CHUNK;
-                let long_row = continued && format == Format::Text && first != reply::ERR;
-                if !long_row && !format.starts_row(first) {
-                    return Ok(self.arriving_packet()?.map(Skipped::Packet));
-                }
-                self.start = body + partial.kept;
-                let like_terminator = first == reply::EOF;
-                partial = Partial { kept: 0, skipped: true, like_terminator, ..partial };
+            match self.body(usize::MAX)? {
+                Body::Waiting => return Ok(None),
+                Body::Bytes(_) => {}
+                Body::End => return Ok(Some(Skipped::Row)),
+                Body::LikeTerminator => return Ok(Some(Skipped::LikeTerminator)),
             }
-            let Some(chunk) = partial.chunk else {
-                self.partial = Some(partial);
-                let Some(header) = self.header_at(self.start) else { return Ok(None) };
-                if !self.check_sequence(header)? {
+        }
+    }
+
+    /// Begins to take the next packet in pieces, if it is a row; see [`body`](Self::body). A row of
+    /// which a part was taken stays the next one. Everything else is returned whole, and so are
+    /// short rows that do not start as one.
+    pub(super) fn stream_row(&mut self, format: Format) -> Result<Option<Arrival>, Fault> {
+        let Some(partial) = self.partial else {
+            let Some(header) = self.header_at(self.start) else { return Ok(None) };
+            let first = self.buf.get(self.start + HEADER_SIZE).copied();
+            let first = first.filter(|_| self.start + HEADER_SIZE < self.end);
+            let row = match first {
+                _ if header.length == 0 => false,
+                None => {
+                    // Too long is too long, whatever it starts with.
+                    if header.sequence == self.sequence {
+                        self.check_length(0, header)?;
+                    }
                     return Ok(None);
+                }
+                // OK packets and terminators are never cut into chunks (F-10).
+                Some(reply::OK | reply::EOF) if format == Format::Text => header.is_continued(),
+                Some(first) => format.starts_row(first),
+            };
+            if !row {
+                return Ok(self.packet()?.map(Arrival::Packet));
+            }
+            self.check_sequence(header)?;
+            let total = self.check_length(0, header)?;
+            self.start += HEADER_SIZE;
+            let like_terminator = first == Some(reply::EOF);
+            let new = Partial::new(header, total);
+            self.partial = Some(Partial { streamed: true, like_terminator, ..new });
+            return Ok(Some(Arrival::Row));
+        };
+        if partial.streamed {
+            return Ok(Some(Arrival::Row));
+        }
+        // It began to arrive as a whole: it is the next packet, or a row whose part that is here
+        // is its first piece.
+        let body = self.start + HEADER_SIZE;
+        let Some(&first) = self.buf.get(body).filter(|_| body < self.end) else {
+            return Ok(self.arriving_packet()?.map(Arrival::Packet));
+        };
+        let continued = partial.total >= MAX_CHUNK;
+        let long_row = continued && format == Format::Text && first != reply::ERR;
+        if !long_row && !format.starts_row(first) {
+            return Ok(self.arriving_packet()?.map(Arrival::Packet));
+        }
+        self.start = body;
+        // What is kept stands in front of the arriving chunk, without a header between.
+        let chunk = match partial.chunk {
+            Some(chunk) => Chunk { length: partial.kept + chunk.length, ..chunk },
+            None => Chunk { length: partial.kept, continued: true },
+        };
+        let like_terminator = first == reply::EOF;
+        let chunk = Some(chunk);
+        self.partial = Some(Partial { kept: 0, chunk, streamed: true, like_terminator, ..partial });
+        Ok(Some(Arrival::Row))
+    }
+
+    /// The next bytes of the row that is taken in pieces, at most `max`; they are consumed.
+    pub(super) fn body(&mut self, max: usize) -> Result<Body, Fault> {
+        loop {
+            let Some(partial) = self.partial else { return Ok(Body::End) };
+            let Some(chunk) = partial.chunk else {
+                let Some(header) = self.header_at(self.start) else { return Ok(Body::Waiting) };
+                if !self.check_sequence(header)? {
+                    return Ok(Body::Waiting);
                 }
                 let total = self.check_length(partial.total, header)?;
                 self.start += HEADER_SIZE;
                 self.partial = Some(Partial { chunk: Some(Chunk::new(header)), total, ..partial });
                 continue;
             };
-            let here = chunk.length.min(self.end - self.start);
-            self.start += here;
-            if here < chunk.length {
-                let chunk = Some(Chunk { length: chunk.length - here, ..chunk });
-                self.partial = Some(Partial { chunk, ..partial });
-                return Ok(None);
-            }
-            if chunk.continued {
+            if chunk.length == 0 && chunk.continued {
                 self.partial = Some(Partial { chunk: None, ..partial });
                 continue;
             }
-            self.partial = None;
-            if partial.like_terminator && partial.total <= MAX_CHUNK {
-                return Ok(Some(Skipped::LikeTerminator));
+            if chunk.length == 0 {
+                self.partial = None;
+                let unlikely = partial.like_terminator && partial.total <= MAX_CHUNK;
+                return Ok(if unlikely { Body::LikeTerminator } else { Body::End });
             }
-            return Ok(Some(Skipped::Row));
+            let len = chunk.length.min(self.end - self.start).min(max);
+            if len == 0 {
+                return Ok(Body::Waiting);
+            }
+            let span = Span { start: self.start, len };
+            self.start += len;
+            let chunk = Some(Chunk { length: chunk.length - len, ..chunk });
+            self.partial = Some(Partial { chunk, ..partial });
+            return Ok(Body::Bytes(span));
         }
     }
 
@@ -432,7 +486,7 @@ impl Partial {
     /// A payload of which the first header was read.
     fn new(header: PacketHeader, total: usize) -> Self {
         let chunk = Some(Chunk::new(header));
-        Self { kept: 0, chunk, total, skipped: false, like_terminator: false }
+        Self { kept: 0, chunk, total, streamed: false, like_terminator: false }
     }
 }
 

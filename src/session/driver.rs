@@ -28,6 +28,32 @@ impl Session {
         step.map_err(|error| self.explain(error))
     }
 
+    /// [`step`](Self::step) for callers that poll.
+    pub(super) fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<Step>> {
+        loop {
+            match self.connection.step() {
+                Ok(Step::NeedInput) => ready!(self.poll_transfer(cx))?,
+                Ok(step) => return Poll::Ready(Ok(step)),
+                Err(error) => return Poll::Ready(Err(self.explain(error))),
+            }
+        }
+    }
+
+    /// Writes until nothing is left to write, without waiting for input. If the peer sends
+    /// meanwhile, that is taken.
+    pub(super) async fn flush(&mut self) -> Result<()> {
+        poll_fn(|cx| {
+            let sent = self.poll_send(cx);
+            // A peer that sends before it reads on is not left waiting (T-40).
+            if sent.is_pending() && self.poll_receive(cx).is_ready() {
+                cx.waker().wake_by_ref();
+            }
+            sent
+        })
+        .await
+        .map_err(|error| self.io_error(IoTask::Write, error))
+    }
+
     /// Writes what is to be written and reads what is there, until some input came.
     ///
     /// Both go on at the same time, so that neither side waits for the other with full buffers

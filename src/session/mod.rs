@@ -1,7 +1,9 @@
 //! The tokio front: sockets, timeouts, and the session over [`Connection`].
 
+mod chunked;
 mod connect;
 mod driver;
+mod long_data;
 mod rows;
 mod statement;
 mod stream;
@@ -9,6 +11,7 @@ mod transaction;
 
 use std::sync::Arc;
 
+pub use chunked::{ChunkedRow, Field};
 pub use rows::Rows;
 pub use statement::{Query, Statement};
 pub use transaction::{IsolationLevel, Transaction, TransactionOptions};

@@ -1,5 +1,6 @@
 //! The rows of a statement, streamed.
 
+use super::chunked::ChunkedRow;
 use super::{Session, Statement};
 use crate::columns::Columns;
 use crate::error::{Error, Result};
@@ -74,6 +75,23 @@ impl<'s> Rows<'s> {
     /// one look at each row's header.
     pub async fn next_batch(&mut self) -> Result<Option<Batch<'_>>> {
         if self.advance().await? { Ok(Some(self.session.connection.batch())) } else { Ok(None) }
+    }
+
+    /// The next row, to be read value by value and piece by piece, or `None` at the end of the
+    /// result set. Memory does not depend on the size of the row or of a value, up to
+    /// [`Limits::max_packet`](crate::Limits) bytes for the row.
+    pub async fn next_chunked(&mut self) -> Result<Option<ChunkedRow<'_>>> {
+        while self.place == Place::Rows {
+            self.session.connection.chunk_row();
+            match self.session.step().await {
+                Ok(Step::Field) => {
+                    let session = &mut *self.session;
+                    return Ok(Some(ChunkedRow { session, fresh: true, over: false }));
+                }
+                step => drop(self.take(step)?),
+            }
+        }
+        Ok(None)
     }
 
     /// Calls `f` with each row that is left of the result set; stops at its first error, and at the

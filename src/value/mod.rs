@@ -23,7 +23,7 @@ pub use decimal::Decimal;
 pub(crate) use kind::Kind;
 pub use owned::Value;
 pub use temporal::{Date, DateTime, Time};
-pub use to_value::ToValue;
+pub use to_value::{LongData, ToValue};
 
 use crate::columns::ColumnInfo;
 use crate::error::ValueError;

@@ -30,6 +30,21 @@ pub trait ToValue {
     fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError>;
 }
 
+/// Stands in the place of a parameter whose value was sent by `Session::send_long_data`: it is
+/// declared here, and not written again (K-15).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LongData;
+
+impl ToValue for LongData {
+    fn parameter_type(&self) -> Option<ParameterType> {
+        Some(ParameterType::signed(ColumnType::LONG_BLOB))
+    }
+
+    fn write(&self, _: &mut Vec<u8>) -> Result<(), ValueError> {
+        Ok(())
+    }
+}
+
 macro_rules! integers {
     ($($int:ty as $wide:ty: $column_type:ident $signedness:ident;)+) => {
         $(impl ToValue for $int {

@@ -200,6 +200,13 @@ pub const fn bitmap_len(columns: usize) -> usize {
     columns.saturating_add(BITMAP_OFFSET + 7) / 8
 }
 
+/// Whether a row's NULL bitmap has this column's bit set.
+#[must_use]
+pub fn is_null(bitmap: &[u8], column: usize) -> bool {
+    let (byte, mask) = bit(column);
+    bitmap.get(byte).is_some_and(|bits| bits & mask != 0)
+}
+
 /// The byte and the bit of a column in a row's NULL bitmap.
 const fn bit(column: usize) -> (usize, u8) {
     let bit = column.saturating_add(BITMAP_OFFSET);

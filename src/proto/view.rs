@@ -1,0 +1,138 @@
+//! What a caller sees of the connection between two steps, and how it wants the next rows.
+
+use super::connection::{Connection, Reading, State};
+use super::exchange::Done;
+use super::field::{FieldHead, FieldWalk};
+use super::recv::Span;
+use super::server_info::ServerInfo;
+use crate::columns::Columns;
+use crate::row::{Batch, Row};
+use crate::value::Format;
+use crate::wire::{Capabilities, PrepareOk};
+
+impl Connection {
+    /// The columns of the result set in progress, or of the last one.
+    #[must_use]
+    pub fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
+    /// The row of the last [`Step::Row`], until the next step; an empty one otherwise.
+    #[inline]
+    #[must_use]
+    pub fn row(&self) -> Row<'_> {
+        Row::new(self.recv.bytes(self.row), &self.columns, self.format)
+    }
+
+    /// The row of the last [`Step::Row`] together with every further row that is complete in the
+    /// buffer, until the next step. They count as read, looked at or not. Empty after any other step.
+    pub fn batch(&mut self) -> Batch<'_> {
+        if self.row == Span::default() {
+            return Batch::new(None, &[], 0, &self.columns, self.format);
+        }
+        let (span, rows) = self.recv.more_rows(self.format, self.columns.len());
+        let first = self.recv.bytes(self.row);
+        Batch::new(Some(first), self.recv.bytes(span), rows + 1, &self.columns, self.format)
+    }
+
+    /// The statement of the last [`Step::Prepared`].
+    #[must_use]
+    pub const fn prepared(&self) -> Option<PrepareOk> {
+        self.prepared
+    }
+
+    /// What the server said at the last [`Step::Done`].
+    #[must_use]
+    pub fn done(&self) -> Done {
+        self.last_ok.done()
+    }
+
+    /// Reads the next row value by value and piece by piece: the steps are [`Step::Field`] for each
+    /// value, [`Step::Chunk`] for each piece of one, [`Step::RowEnd`], or [`Step::Done`] if there is
+    /// no row. Neither the row nor a value has to fit into memory. Rows after it are read whole
+    /// again.
+    pub fn chunk_row(&mut self) {
+        if matches!(self.state, State::Rows(_)) && self.reading == Reading::Rows {
+            self.reading = Reading::Fields;
+            self.walk = None;
+        }
+    }
+
+    /// The value of the last [`Step::Field`].
+    #[must_use]
+    pub fn field(&self) -> Option<FieldHead> {
+        self.walk.as_ref().map(FieldWalk::head)
+    }
+
+    /// The bytes that are still due of the value in progress.
+    #[must_use]
+    pub fn field_left(&self) -> u64 {
+        self.walk.as_ref().map_or(0, FieldWalk::left)
+    }
+
+    /// The piece of the last [`Step::Chunk`], until the next step.
+    #[must_use]
+    pub fn chunk(&self) -> &[u8] {
+        self.walk.as_ref().map_or(&[], |walk| self.recv.bytes(walk.chunk()))
+    }
+
+    /// Drops what is left of the value in progress: the next step is the next value, or the row's
+    /// end.
+    pub fn skip_field(&mut self) {
+        if let Some(walk) = &mut self.walk {
+            walk.drop_value();
+        }
+    }
+
+    /// Leaves the row that is read in pieces: what is left of it is dropped.
+    pub fn leave_row(&mut self) {
+        if self.reading == Reading::Fields {
+            self.reading = match self.walk.take() {
+                Some(walk) if !walk.is_here() => Reading::RestOfRow,
+                _ => Reading::Rows,
+            };
+        }
+    }
+
+    /// The protocol of the rows in progress, or of the last ones.
+    #[must_use]
+    pub const fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Drops the rows that are left of the result set in progress, as they arrive: none has to fit
+    /// into memory. The next step is [`Step::Done`] or an error.
+    pub fn skip_rows(&mut self) {
+        if matches!(self.state, State::Rows(_)) {
+            self.reading = Reading::Nothing;
+            self.walk = None;
+        }
+    }
+
+    /// What the server says of itself and of the session.
+    #[must_use]
+    pub const fn server(&self) -> &ServerInfo {
+        &self.info
+    }
+
+    /// Notes the default database that a command has set, for servers that do not tell.
+    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "only fronts know"))]
+    pub(crate) fn set_database(&mut self, database: &str) {
+        self.info.database = Some(database.to_owned());
+    }
+
+    /// What both sides agreed on.
+    #[must_use]
+    pub const fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    /// Whether the bytes on the wire are encrypted.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+}

@@ -1,0 +1,169 @@
+//! Rows value by value, and values piece by piece.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, ReadBuf};
+
+use super::Session;
+use crate::columns::Column;
+use crate::error::{Error, Result};
+use crate::proto::{FieldHead, Step};
+
+/// A row that is read value by value: neither it nor a value has to fit into memory.
+///
+/// Dropping it leaves the rest of the row, which is dropped as it arrives when the next row is
+/// asked for. Cancel-safe: a dropped future lost nothing.
+#[derive(Debug)]
+pub struct ChunkedRow<'r> {
+    pub(super) session: &'r mut Session,
+    /// The first value has begun and was not given out.
+    pub(super) fresh: bool,
+    pub(super) over: bool,
+}
+
+impl ChunkedRow<'_> {
+    /// The next value, or `None` behind the last one. What was not read of the one before is
+    /// dropped as it arrives.
+    pub async fn next_field(&mut self) -> Result<Option<Field<'_>>> {
+        if self.over {
+            return Ok(None);
+        }
+        if !self.fresh {
+            self.session.connection.skip_field();
+            loop {
+                match self.session.step().await {
+                    Ok(Step::Field) => break,
+                    Ok(Step::RowEnd) => {
+                        self.over = true;
+                        return Ok(None);
+                    }
+                    Ok(_) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        self.fresh = false;
+        let head = self.session.connection.field();
+        let head = head.unwrap_or(FieldHead { index: 0, length: None });
+        Ok(Some(Field { session: self.session, head, given: 0 }))
+    }
+}
+
+impl Drop for ChunkedRow<'_> {
+    fn drop(&mut self) {
+        if !self.over {
+            self.session.connection.leave_row();
+        }
+    }
+}
+
+/// A value of a [`ChunkedRow`], in the form of its row's protocol; see
+/// [`RawValue::bytes`](crate::RawValue::bytes).
+///
+/// It can also be read as an [`AsyncRead`].
+pub struct Field<'f> {
+    session: &'f mut Session,
+    head: FieldHead,
+    /// Bytes of the last piece that `AsyncRead` gave out.
+    given: usize,
+}
+
+impl Field<'_> {
+    /// The column's place, from 0.
+    #[must_use]
+    pub const fn index(&self) -> usize {
+        self.head.index
+    }
+
+    /// The value's column.
+    #[must_use]
+    pub fn column(&self) -> Option<Column<'_>> {
+        self.session.connection.columns().get(self.head.index)
+    }
+
+    /// Whether the value is NULL.
+    #[must_use]
+    pub const fn is_null(&self) -> bool {
+        self.head.length.is_none()
+    }
+
+    /// The value's length in bytes; 0 for NULL.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.head.length.unwrap_or(0)
+    }
+
+    /// Whether the value has no bytes: it is NULL or an empty string.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The next piece of the value, or `None` behind the last one; none for NULL.
+    ///
+    /// Pieces are what the read buffer holds, up to some hundred KiB. Cost: no copy and no
+    /// allocation.
+    pub async fn chunk(&mut self) -> Result<Option<&[u8]>> {
+        if self.given > 0 {
+            // `AsyncRead` gave a part of the piece: here is its rest.
+            let given = std::mem::take(&mut self.given);
+            if given < self.session.connection.chunk().len() {
+                return Ok(self.session.connection.chunk().get(given..));
+            }
+        }
+        if self.session.connection.field_left() == 0 {
+            return Ok(None);
+        }
+        while self.session.step().await? != Step::Chunk {}
+        Ok(Some(self.session.connection.chunk()))
+    }
+}
+
+impl AsyncRead for Field<'_> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            let given = self.given;
+            let piece = self.session.connection.chunk().get(given..).unwrap_or_default();
+            if given > 0 && !piece.is_empty() {
+                let n = piece.len().min(buf.remaining());
+                buf.put_slice(piece.get(..n).unwrap_or_default());
+                self.given += n;
+                return Poll::Ready(Ok(()));
+            }
+            if self.session.connection.field_left() == 0 || buf.remaining() == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            match ready!(self.session.poll_step(cx)) {
+                Ok(Step::Chunk) => {
+                    let piece = self.session.connection.chunk();
+                    let n = piece.len().min(buf.remaining());
+                    buf.put_slice(piece.get(..n).unwrap_or_default());
+                    self.given = n;
+                    return Poll::Ready(Ok(()));
+                }
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(Err(into_io(error))),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Field<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Field").field("head", &self.head).finish_non_exhaustive()
+    }
+}
+
+fn into_io(error: Error) -> io::Error {
+    match error {
+        Error::Io(error) => io::Error::new(error.io_error().kind(), error),
+        error => io::Error::other(error),
+    }
+}

@@ -1,0 +1,71 @@
+//! Values of any size, sent piece by piece.
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::{Session, Statement};
+use crate::error::{Error, IoError, IoTask, Result, Sent, UsageError};
+
+/// The size of a piece, in bytes: large enough to make its header cheap, small enough to be flat.
+const PIECE: usize = 64 << 10;
+
+impl Session {
+    /// Sends the value of a parameter from a reader, of any length, before the statement is
+    /// executed.
+    ///
+    /// `parameter` is its place, from 0; the execution then takes
+    /// [`LongData`](crate::LongData) in its place. Memory stays flat: the reader is asked for more
+    /// only as the server takes it. The server's own limits hold (`max_allowed_packet`), and their
+    /// errors come with the execution.
+    ///
+    /// If the reader fails, what the server has of the values is dropped, and the error says so
+    /// with [`IoTask::ReadValue`](crate::error::IoTask); the session is usable. Gives the number of
+    /// bytes sent. Not cancel-safe for the value: after a dropped future send it again from the
+    /// beginning, behind [`reset_statement`](Self::reset_statement).
+    pub async fn send_long_data(
+        &mut self,
+        statement: &Statement,
+        parameter: u16,
+        mut reader: impl AsyncRead + Unpin,
+    ) -> Result<u64> {
+        self.check_owner(statement)?;
+        let parameters = statement.parameters();
+        if usize::from(parameter) >= parameters {
+            let given = usize::from(parameter) + 1;
+            return Err(UsageError::ParameterCount { statement: parameters, given }.into());
+        }
+        self.settle().await?;
+        let mut piece = vec![0; PIECE];
+        let mut total = 0_u64;
+        loop {
+            let n = match reader.read(&mut piece).await {
+                Ok(n) => n,
+                Err(error) => {
+                    self.reset_statement(statement).await?;
+                    let what = "the value of a parameter";
+                    let error = IoError::new(IoTask::ReadValue, what, Sent::No, error);
+                    return Err(Error::from(error));
+                }
+            };
+            // A value without bytes takes one empty piece (K-17).
+            if n == 0 && total > 0 {
+                return Ok(total);
+            }
+            let bytes = piece.get(..n).unwrap_or_default();
+            self.connection.send_long_data(statement.id(), parameter, bytes)?;
+            self.flush().await?;
+            if n == 0 {
+                return Ok(0);
+            }
+            total += u64::try_from(n).unwrap_or(u64::MAX);
+        }
+    }
+
+    /// Drops what the server has of a statement's values, and closes its cursor. Cost: one round
+    /// trip.
+    pub async fn reset_statement(&mut self, statement: &Statement) -> Result<()> {
+        self.check_owner(statement)?;
+        self.settle().await?;
+        self.connection.reset_statement(statement.id())?;
+        self.finish_command().await.map(drop)
+    }
+}
