@@ -10,9 +10,9 @@ count() {
   valgrind --tool=callgrind --callgrind-out-file=/dev/null "$bench" "$1" "$2" "$3" 2>&1 |
     sed -n 's/.*Collected : \([0-9]*\).*/\1/p'
 }
-printf '%-10s %10s %10s %10s\n' instr/row drain next batch
-for shape in ints8 mixed7 strings4; do
-  printf '%-10s' "$shape"
+printf '%-16s %10s %10s %10s\n' instr/row drain next batch
+for shape in {text,binary}-{ints8,mixed7,strings4}; do
+  printf '%-16s' "$shape"
   for way in drain next batch; do
     a=$(count "$shape" "$way" "$few") b=$(count "$shape" "$way" "$many")
     printf ' %10s' $(((b - a) / (many - few)))

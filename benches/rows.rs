@@ -1,4 +1,4 @@
-//! The cost of a row of the text protocol, without a server.
+//! The cost of a row, in the text and in the binary protocol, without a server.
 //!
 //! ```text
 //! cargo bench --bench rows                              nanoseconds per row, best of five
@@ -19,11 +19,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use mywire::value::Format;
+use mywire::wire::binary_row::Layout;
 use mywire::wire::{
-    Capabilities, ColumnDefinition, ColumnFlags, ColumnType, ExtendedMetadata, Greeting, OkPacket,
-    ResultSetHeader, SessionState, StatusFlags, TextRow, packet,
+    BinaryRow, Capabilities, ColumnDefinition, ColumnFlags, ColumnType, ExtendedMetadata, Greeting,
+    OkPacket, PrepareOk, ResultSetHeader, SessionState, StatusFlags, TextRow, packet,
 };
-use mywire::{Config, Row, Session, SslMode};
+use mywire::{Config, DateTime, Row, Rows, Session, SslMode, ToValue};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Rows in the block: a multiple of 256 keeps the sequence ids right.
@@ -37,8 +39,10 @@ const CAPABILITIES: Capabilities = Capabilities::LONG_PASSWORD
     .with(Capabilities::PLUGIN_AUTH)
     .with(Capabilities::DEPRECATE_EOF);
 
+#[derive(Clone, Copy)]
 struct Shape {
     name: &'static str,
+    format: Format,
     columns: &'static [ColumnType],
     cell: fn(row: usize, column: usize) -> Option<String>,
     decode: fn(Row<'_>) -> u64,
@@ -47,6 +51,7 @@ struct Shape {
 const SHAPES: [Shape; 3] = [
     Shape {
         name: "ints8",
+        format: Format::Text,
         columns: &[ColumnType::LONGLONG; 8],
         cell: |row, column| Some((row * 7919 + 10_usize.pow(column as u32)).to_string()),
         decode: |row| {
@@ -57,6 +62,7 @@ const SHAPES: [Shape; 3] = [
     },
     Shape {
         name: "mixed7",
+        format: Format::Text,
         columns: &[
             ColumnType::LONGLONG,
             ColumnType::VAR_STRING,
@@ -76,25 +82,19 @@ const SHAPES: [Shape; 3] = [
             _ => (row % 4 != 0).then(|| "a note".to_owned()),
         },
         decode: |row| {
-            // Dates are text until they have a type of their own.
-            let mut values = row.iter();
-            let mut next = || values.next().expect("seven columns").expect("well formed");
-            let id: i64 = mywire::FromValue::from_value(next().unwrap()).unwrap();
-            let name: &str = mywire::FromValue::from_value(next().unwrap()).unwrap();
-            let mail: &str = mywire::FromValue::from_value(next().unwrap()).unwrap();
-            let score: f64 = mywire::FromValue::from_value(next().unwrap()).unwrap();
-            let when = next().unwrap().bytes();
-            let flag: bool = mywire::FromValue::from_value(next().unwrap()).unwrap();
-            let note: Option<&str> =
-                next().map(|value| mywire::FromValue::from_value(value).unwrap());
+            type Mixed<'r> = (i64, &'r str, &'r str, f64, DateTime, bool, Option<&'r str>);
+            let (id, name, mail, score, when, flag, note) =
+                row.decode::<Mixed<'_>>().expect("seven values");
             (id as u64)
-                ^ (name.len() + mail.len() + when.len() + note.map_or(0, str::len)) as u64
+                ^ (name.len() + mail.len() + note.map_or(0, str::len)) as u64
+                ^ u64::from(when.microsecond)
                 ^ score.to_bits()
                 ^ u64::from(flag)
         },
     },
     Shape {
         name: "strings4",
+        format: Format::Text,
         columns: &[ColumnType::VAR_STRING; 4],
         cell: |row, column| Some(format!("{row:020}{column:012}")),
         decode: |row| {
@@ -112,16 +112,34 @@ const WAYS: [(&str, Way); 3] = [("drain", drain), ("next", read_next), ("batch",
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     if let [shape, way, rows] = &arguments[..] {
-        let shape = SHAPES.iter().find(|known| known.name == *shape).expect("a known shape");
+        let shape = shapes().find(|known| known.to_string() == *shape).expect("a known shape");
+        let shape = &shape;
         let (_, way) = WAYS.iter().find(|(name, _)| name == way).expect("a known way");
         black_box(way(shape, rows.parse().expect("a number of rows")));
         return;
     }
-    println!("{:<10} {:>10} {:>10} {:>10}   bytes/row", "ns/row", "drain", "next", "batch");
-    for shape in &SHAPES {
-        let bytes = block(shape).len() / BLOCK_ROWS;
-        let [drain, next, batch] = WAYS.map(|(_, way)| best_ns(shape, way));
-        println!("{:<10} {drain:>10.1} {next:>10.1} {batch:>10.1}   {bytes}", shape.name);
+    println!("{:<16} {:>8} {:>8} {:>8}   bytes/row", "ns/row", "drain", "next", "batch");
+    for shape in shapes() {
+        let bytes = block(&shape).len() / BLOCK_ROWS;
+        let [drain, next, batch] = WAYS.map(|(_, way)| best_ns(&shape, way));
+        println!("{:<16} {drain:>8.1} {next:>8.1} {batch:>8.1}   {bytes}", shape.to_string());
+    }
+}
+
+/// Every shape in both protocols.
+fn shapes() -> impl Iterator<Item = Shape> {
+    [Format::Text, Format::Binary]
+        .into_iter()
+        .flat_map(|format| SHAPES.map(|shape| Shape { format, ..shape }))
+}
+
+impl std::fmt::Display for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let format = match self.format {
+            Format::Text => "text",
+            Format::Binary => "binary",
+        };
+        write!(f, "{format}-{}", self.name)
     }
 }
 
@@ -151,7 +169,7 @@ fn drain(shape: &Shape, rows: u64) -> u64 {
 fn read_next(shape: &Shape, rows: u64) -> u64 {
     ready(async {
         let mut session = session(shape).await;
-        let mut result = session.query("SELECT", ()).await.expect("a result set");
+        let mut result = query(&mut session, shape).await;
         let mut sum = 0_u64;
         for _ in 0..rows {
             let row = result.next().await.expect("no error").expect("a row");
@@ -164,7 +182,7 @@ fn read_next(shape: &Shape, rows: u64) -> u64 {
 fn read_batch(shape: &Shape, rows: u64) -> u64 {
     ready(async {
         let mut session = session(shape).await;
-        let mut result = session.query("SELECT", ()).await.expect("a result set");
+        let mut result = query(&mut session, shape).await;
         let (mut sum, mut seen) = (0_u64, 0);
         while seen < rows {
             let batch = result.next_batch().await.expect("no error").expect("rows");
@@ -175,6 +193,17 @@ fn read_batch(shape: &Shape, rows: u64) -> u64 {
         }
         sum
     })
+}
+
+async fn query<'s>(session: &'s mut Session, shape: &Shape) -> Rows<'s> {
+    let result = match shape.format {
+        Format::Text => session.query("SELECT", ()).await,
+        Format::Binary => {
+            let statement = session.prepare("SELECT").await.expect("a statement");
+            session.query(&statement, ()).await
+        }
+    };
+    result.expect("a result set")
 }
 
 async fn session(shape: &Shape) -> Session {
@@ -314,7 +343,14 @@ fn before(shape: &Shape) -> Vec<Vec<u8>> {
         packet::write(&mut out, payload, sequence);
         out
     };
-    vec![framed(&greeting, 0), framed(&ok, 2), Vec::new(), head]
+    let mut parts = vec![framed(&greeting, 0), framed(&ok, 2), Vec::new()];
+    if shape.format == Format::Binary {
+        let mut prepared = Vec::new();
+        PrepareOk { statement: 1, ..PrepareOk::default() }.encode(CAPABILITIES, &mut prepared);
+        parts.extend([framed(&prepared, 1), Vec::new()]);
+    }
+    parts.push(head);
+    parts
 }
 
 fn block(shape: &Shape) -> Vec<u8> {
@@ -330,6 +366,35 @@ fn row(shape: &Shape, number: usize) -> Vec<u8> {
     let cells: Vec<Option<String>> =
         (0..shape.columns.len()).map(|column| (shape.cell)(number, column)).collect();
     let mut payload = Vec::new();
-    TextRow::encode(cells.iter().map(|cell| cell.as_deref().map(str::as_bytes)), &mut payload);
+    match shape.format {
+        Format::Text => {
+            let cells = cells.iter().map(|cell| cell.as_deref().map(str::as_bytes));
+            TextRow::encode(cells, &mut payload);
+        }
+        Format::Binary => {
+            let cells: Vec<Option<Vec<u8>>> = cells
+                .into_iter()
+                .zip(shape.columns)
+                .map(|(cell, &column_type)| cell.map(|text| binary(&text, column_type)))
+                .collect();
+            let layouts = shape.columns.iter().map(|&column_type| Layout::of(column_type));
+            BinaryRow::encode(layouts.zip(cells.iter().map(Option::as_deref)), &mut payload);
+        }
+    }
     payload
+}
+
+/// The binary form of a value's text.
+fn binary(text: &str, column_type: ColumnType) -> Vec<u8> {
+    match column_type {
+        ColumnType::LONGLONG => text.parse::<i64>().unwrap().to_le_bytes().to_vec(),
+        ColumnType::TINY => vec![text.parse().unwrap()],
+        ColumnType::DOUBLE => text.parse::<f64>().unwrap().to_le_bytes().to_vec(),
+        ColumnType::DATETIME => {
+            let mut out = Vec::new();
+            text.parse::<DateTime>().unwrap().write(&mut out).unwrap();
+            out.split_off(1)
+        }
+        _ => text.as_bytes().to_vec(),
+    }
 }

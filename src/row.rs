@@ -98,7 +98,7 @@ impl<'r> Row<'r> {
         self.payload
     }
 
-    #[inline]
+    #[inline(always)]
     fn cells(&self) -> Cells<'r> {
         let walk = match self.format {
             Format::Text => Walk::Text(TextCells::new(self.payload)),
@@ -160,9 +160,8 @@ impl<'r> Cells<'r> {
 
     /// Reads the next value. The fault is small, so that a good value travels in registers; see
     /// [`error`](Self::error).
-    #[inline]
+    #[inline(always)]
     fn read<T: FromValue<'r>>(&mut self) -> Result<T, CellFault> {
-        let before = *self;
         let Some((info, infos)) = self.infos.split_first() else {
             return Err(CellFault::NoCell);
         };
@@ -178,10 +177,7 @@ impl<'r> Cells<'r> {
             Walk::Binary(cells) => match cells.next_cell(info.layout) {
                 Ok(Some(bytes)) => T::from_value(RawValue::new(bytes, info, Format::Binary)),
                 Ok(None) => T::from_null(),
-                Err(_) => {
-                    *self = before;
-                    return Err(CellFault::NoCell);
-                }
+                Err(_) => return Err(CellFault::NoCell),
             },
             Walk::Broken => return Err(CellFault::NoCell),
         };

@@ -138,7 +138,7 @@ impl<'a> BinaryCells<'a> {
     }
 
     /// The next cell's bytes without their length; `None` is NULL.
-    #[inline]
+    #[inline(always)]
     pub fn next_cell(&mut self, layout: Layout) -> Result<Option<&'a [u8]>, DecodeError> {
         let (byte, mask) = bit(self.index);
         self.index = self.index.saturating_add(1);
@@ -168,7 +168,7 @@ impl<'a> BinaryCells<'a> {
         Err(DecodeError::new(MESSAGE, Malformed::TrailingBytes))
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
         match self.rest.split_at_checked(length) {
             Some((cell, rest)) => {
