@@ -221,13 +221,18 @@ impl Watch {
         if !self.bar.is_hidden() {
             eprintln!();
         }
-        let growth = self.warm_rss.map_or(0, |warm| self.peak_rss.saturating_sub(warm));
+        // Fewer rows, or no /proc, and there is nothing to tell.
+        let growth = match self.warm_rss {
+            Some(warm) if warm > 0 => {
+                let growth = self.peak_rss.saturating_sub(warm);
+                format!("{:.3}", growth as f64 / f64::from(1 << 20))
+            }
+            _ => "null".to_owned(),
+        };
         format!(
             "{{\"rows\":{},\"bytes\":{},\"seconds\":{seconds:.3},\"cpu_seconds\":{cpu:.2},\
-             \"rss_growth_mib\":{:.3}}}",
-            self.rows,
-            self.bytes,
-            growth as f64 / f64::from(1 << 20),
+             \"rss_growth_mib\":{growth}}}",
+            self.rows, self.bytes,
         )
     }
 }

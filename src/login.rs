@@ -61,10 +61,12 @@ pub(crate) fn set_names(config: &Config, mariadb: bool) -> String {
 fn tls_plan(config: &Config) -> Result<TlsPlan> {
     use crate::config::SslMode;
     use crate::proto::TlsClient;
-    use crate::tls_config::{client_config, server_name};
+    use crate::tls_config::{client_config, has_provider, server_name};
 
     let mode = config.effective_ssl_mode();
-    if mode == SslMode::Disabled {
+    // A build that cannot encrypt prefers in vain; it is not broken by the feature.
+    let in_vain = mode == SslMode::Preferred && !has_provider();
+    if mode == SslMode::Disabled || in_vain {
         return Ok(TlsPlan::Never);
     }
     let client = TlsClient {
@@ -112,4 +114,19 @@ fn attributes(config: &Config) -> Result<Vec<u8>> {
             .map_err(|error| crate::config::ConfigError::new(error.to_string()))?;
     }
     Ok(encoded)
+}
+
+#[cfg(all(test, feature = "tls", not(feature = "ring")))]
+mod tests {
+    use super::*;
+    use crate::config::SslMode;
+
+    /// Turning on `tls` without a provider breaks nothing that works without it.
+    #[test]
+    fn a_build_that_cannot_encrypt_prefers_in_vain() {
+        let config = Config::default().ssl_mode(SslMode::Preferred);
+        assert!(matches!(Login::from_config(&config).unwrap().tls, TlsPlan::Never));
+        let error = Login::from_config(&config.ssl_mode(SslMode::Required)).unwrap_err();
+        assert!(error.to_string().contains("`ring`"), "{error}");
+    }
 }

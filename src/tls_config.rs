@@ -78,6 +78,11 @@ pub(crate) fn server_name(config: &Config) -> Result<ServerName<'static>, Config
     })
 }
 
+/// Whether this process can encrypt at all.
+pub(crate) fn has_provider() -> bool {
+    provider().is_ok()
+}
+
 fn provider() -> Result<Arc<CryptoProvider>, ConfigError> {
     if let Some(provider) = CryptoProvider::get_default() {
         return Ok(Arc::clone(provider));

@@ -65,7 +65,7 @@ impl fmt::Display for AuthError {
                 write!(
                     f,
                     "The server asks for the authentication plugin `{plugin}`, which is not \
-                     allowed here. {}",
+                     allowed here (it names one for accounts that do not exist, too). {}",
                     way_out(plugin)
                 )
             }

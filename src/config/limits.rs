@@ -43,13 +43,14 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// 1 GiB: the largest `max_allowed_packet` of any server, so no value that a server can send is
-    /// refused.
+    /// 1 GiB and 1 MiB: the largest value that any server sends (its `max_allowed_packet` is 1 GiB at
+    /// most) with a row around it. A row with several such values needs more.
     ///
     /// It can be this large because the buffer grows with the bytes received; a caller who never
     /// expects large values does well to set less.
-    pub const DEFAULT_MAX_PACKET: usize = 1 << 30;
-    /// 4096: the most columns that a MySQL table can have. The parameters of a statement do not
+    pub const DEFAULT_MAX_PACKET: usize = (1 << 30) + (1 << 20);
+    /// 4096: the most columns that a MySQL table can have. Only a SELECT that lists more values, and
+    /// joins of wide tables, need more. The parameters of a statement do not
     /// count: the protocol itself stops them at 65 535.
     pub const DEFAULT_MAX_COLUMNS: usize = 4096;
     /// 16 MiB: 4096 columns of 4 KiB each, far beyond the six short names that a definition holds.
@@ -71,7 +72,7 @@ impl Limits {
     /// below.
     pub const DEFAULT_MAX_STATE_BYTES: usize = 1 << 20;
 
-    /// Sets the largest payload received, in bytes: from 1024 to 1 GiB.
+    /// Sets the largest payload received, in bytes: at least 1024.
     pub fn max_packet(mut self, bytes: usize) -> Self {
         self.max_packet = bytes;
         self

@@ -17,7 +17,7 @@ use crate::secret::Secret;
 pub enum SslMode {
     /// No TLS, even if the server offers it.
     Disabled,
-    /// TLS if the server offers it, else plain text. Whoever controls the network can strip it
+    /// TLS if the server offers it and this build has it, else plain text. Whoever controls the network can strip it
     /// (T-04).
     Preferred,
     /// TLS or an error. The certificate is not checked, so this stops listeners but no active

@@ -72,7 +72,6 @@ fn out_of_range_values_are_refused() {
         Config::default().collation("UTF8MB4_BIN"),
         Config::default().connect_timeout(Duration::ZERO),
         Config::default().limits(Limits::default().max_packet(1023)),
-        Config::default().limits(Limits::default().max_packet((1 << 30) + 1)),
     ] {
         assert!(config.validate().is_err(), "{config:?}");
     }

@@ -16,6 +16,11 @@ use escape::{decode, decode_text, encode};
 
 pub(super) fn parse(url: &str) -> Result<Config, ConfigError> {
     let parts = Parts::split(url)?;
+    // The host before the keys: where it is no host, a password may have cut the URL short, and a
+    // part of it would be taken for a key.
+    if !parts.host_port.is_empty() {
+        endpoint(parts.host_port, None)?;
+    }
     let mut config = Config::default();
     if let Some(user_info) = parts.user_info {
         let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));

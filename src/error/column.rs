@@ -27,6 +27,8 @@ pub enum ValueError {
     Range,
     /// It is not what a value of its column's type looks like.
     Malformed,
+    /// The type cannot hold it exactly: it has a fraction, or more digits.
+    Inexact,
     /// It is not UTF-8.
     Utf8,
     /// The row does not have the form that its columns demand: it ends early, goes on behind them,
@@ -71,6 +73,9 @@ impl fmt::Display for ColumnError {
                 "the types do not match; ask for the column's own type, or cast it in SQL",
             ),
             ValueError::Range => f.write_str("its value is out of range; ask for a wider type"),
+            ValueError::Inexact => f.write_str(
+                "the type cannot hold it exactly; ask for `Decimal`, a wider type or `String`",
+            ),
             ValueError::Malformed => f.write_str("its value is malformed; look at `raw`"),
             ValueError::Utf8 => f.write_str("its value is not UTF-8; ask for bytes"),
             ValueError::Row => f.write_str("the server sent a row that its columns do not fit"),

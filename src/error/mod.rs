@@ -87,7 +87,8 @@ impl Error {
             Self::Protocol(error) => error.sent,
             Self::Column(_) => Sent::Yes,
             Self::Usage(error) => error.was_sent(),
-            Self::Auth(_) | Self::Tls(_) | Self::Config(_) | Self::Param(_) => Sent::No,
+            Self::Tls(error) => error.was_sent(),
+            Self::Auth(_) | Self::Config(_) | Self::Param(_) => Sent::No,
         }
     }
 
@@ -98,12 +99,11 @@ impl Error {
         match self {
             Self::Io(_) | Self::Protocol(_) => self.was_sent() == Sent::No,
             Self::Server(error) => error.is_retryable(),
-            Self::Auth(_)
-            | Self::Tls(_)
-            | Self::Config(_)
-            | Self::Usage(_)
-            | Self::Column(_)
-            | Self::Param(_) => false,
+            // Its session was closed before the command; a new one has nothing to skip.
+            Self::Usage(error) => error.is_fatal(),
+            Self::Auth(_) | Self::Tls(_) | Self::Config(_) | Self::Column(_) | Self::Param(_) => {
+                false
+            }
         }
     }
 
@@ -165,6 +165,24 @@ pub enum TlsError {
     /// version, or garbage.
     #[cfg(feature = "tls")]
     Failed(rustls::Error),
+    /// A record failed after the login: somebody damaged it, or the server ended TLS with an alert.
+    #[cfg(feature = "tls")]
+    Broken {
+        /// What rustls says.
+        error: rustls::Error,
+        /// How far the commands got that were not answered.
+        sent: Sent,
+    },
+}
+
+impl TlsError {
+    fn was_sent(&self) -> Sent {
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Broken { sent, .. } => *sent,
+            _ => Sent::No,
+        }
+    }
 }
 
 impl fmt::Display for TlsError {
@@ -179,7 +197,13 @@ impl fmt::Display for TlsError {
                  text into the connection would",
             ),
             #[cfg(feature = "tls")]
-            Self::Failed(error) => write!(f, "TLS with the server failed: {error}"),
+            Self::Failed(error) => {
+                write!(f, "TLS with the server failed: {error}{}", way_out(error))
+            }
+            #[cfg(feature = "tls")]
+            Self::Broken { error, .. } => {
+                write!(f, "the TLS connection broke after the login: {error}")
+            }
         }
     }
 }
@@ -188,9 +212,27 @@ impl std::error::Error for TlsError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             #[cfg(feature = "tls")]
-            Self::Failed(error) => Some(error),
+            Self::Failed(error) | Self::Broken { error, .. } => Some(error),
             _ => None,
         }
+    }
+}
+
+/// What to do about a certificate that is not accepted.
+#[cfg(feature = "tls")]
+fn way_out(error: &rustls::Error) -> &'static str {
+    use rustls::CertificateError as Why;
+
+    let rustls::Error::InvalidCertificate(why) = error else { return "" };
+    match why {
+        Why::UnknownIssuer => {
+            "; give the CA that signed the server's certificate by `ssl-ca`, if you trust it"
+        }
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => {
+            "; connect by a name that the certificate has, or set `tls-server-name` to one"
+        }
+        Why::Expired | Why::ExpiredContext { .. } => "; the server needs a new certificate",
+        _ => "",
     }
 }
 

@@ -105,7 +105,11 @@ impl fmt::Display for ProtocolError {
                 write!(f, "a packet that starts with 0x{header:02x} came where {due} was due")
             }
             ProtocolErrorKind::Limit { limit, value } => {
-                write!(f, "the server exceeds the limit `{limit}` of {value}")
+                write!(
+                    f,
+                    "the server sent more than `Limits::{limit}` allows ({value}); raise that limit \
+                     if you expect so much"
+                )
             }
             ProtocolErrorKind::UnsolicitedInfile => f.write_str(
                 "the server asked for a local file that no call offered; nothing was sent",

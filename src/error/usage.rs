@@ -22,6 +22,11 @@ pub enum UsageError {
         /// The most that fits, in bytes.
         max: u64,
     },
+    /// A name holds a NUL character, which no server takes.
+    Nul {
+        /// What holds it.
+        what: &'static str,
+    },
     /// `fetch_one` found no row.
     NoRow,
     /// `fetch_one` or `fetch_optional` found more than one row.
@@ -37,6 +42,9 @@ pub enum UsageError {
     },
     /// The statement was prepared by another session, or the session was reset since.
     ForeignStatement,
+    /// A row was asked for as a whole of which pieces were read already, by a `next_chunked` whose
+    /// future was dropped.
+    RowInPieces,
     /// A row has another number of columns than the type that it is decoded into.
     ColumnCount {
         /// The row's columns.
@@ -75,6 +83,7 @@ impl UsageError {
             Self::NotReady
             | Self::TooManyCommands { .. }
             | Self::TooLong { .. }
+            | Self::Nul { .. }
             | Self::ParameterCount { .. }
             | Self::ForeignStatement
             | Self::AbandonedResult { .. } => Sent::No,
@@ -93,6 +102,9 @@ impl fmt::Display for UsageError {
             Self::TooLong { what, max } => {
                 write!(f, "the {what} is longer than the {max} bytes that the protocol can carry")
             }
+            Self::Nul { what } => {
+                write!(f, "the {what} contains a NUL character, which no server takes; remove it")
+            }
             Self::NoRow => f.write_str(
                 "the statement returned no row: use `fetch_optional` if that is no error",
             ),
@@ -110,6 +122,9 @@ impl fmt::Display for UsageError {
             Self::ForeignStatement => f.write_str(
                 "the statement belongs to another session, or was lost when this one was reset: \
                  prepare it again",
+            ),
+            Self::RowInPieces => f.write_str(
+                "the next row is being read in pieces: call `next_chunked` again to go on with it",
             ),
             Self::ColumnCount { row, wanted } => {
                 write!(f, "the row has {row} columns, the type it is decoded into has {wanted}")

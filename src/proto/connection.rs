@@ -14,6 +14,8 @@ use super::server_info::ServerInfo;
 use super::tls::Tls;
 use crate::columns::Columns;
 use crate::config::{ConfigError, Limits};
+#[cfg(feature = "tls")]
+use crate::error::TlsError;
 use crate::error::{
     Error, Lost, ProtocolError, ProtocolErrorKind as Kind, Result, Sent, ServerError, server,
 };
@@ -657,6 +659,10 @@ impl Connection {
                 Err(error) => ProtocolError::new(error.into(), sent).into(),
             },
             Fault::Auth(error) => error.into(),
+            #[cfg(feature = "tls")]
+            Fault::Tls(TlsError::Failed(error)) if !self.info.auth_plugin.is_empty() => {
+                TlsError::Broken { error, sent }.into()
+            }
             Fault::Tls(error) => error.into(),
             Fault::Encode(error) => ConfigError::new(error.to_string()).into(),
         };

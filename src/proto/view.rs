@@ -6,6 +6,7 @@ use super::field::{FieldHead, FieldWalk};
 use super::recv::Span;
 use super::server_info::ServerInfo;
 use crate::columns::Columns;
+use crate::error::{Result, UsageError};
 use crate::row::{Batch, Row};
 use crate::value::Format;
 use crate::wire::{Capabilities, PrepareOk};
@@ -56,6 +57,21 @@ impl Connection {
             self.reading = Reading::Fields;
             self.walk = None;
         }
+    }
+
+    /// Reads rows whole again after [`chunk_row`](Self::chunk_row), if no piece of one was read.
+    /// Fails otherwise: the row can only be gone on with, or left by
+    /// [`leave_row`](Self::leave_row).
+    #[inline]
+    pub fn read_whole_rows(&mut self) -> Result<()> {
+        if self.reading != Reading::Fields {
+            return Ok(());
+        }
+        if self.walk.is_some() {
+            return Err(UsageError::RowInPieces.into());
+        }
+        self.reading = Reading::Rows;
+        Ok(())
     }
 
     /// The value of the last [`Step::Field`].

@@ -62,6 +62,7 @@ impl Session {
             config: Arc::new(config.clone()),
             peer: peer.into(),
             received: 0,
+            flush_due: false,
             write_error: None,
             statements: StatementCache::new(config.statement_cache),
             closing: Arc::default(),

@@ -78,16 +78,19 @@ impl Session {
 
     /// Writes until nothing is left to write.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut wrote = false;
         while !self.connection.send_buf().is_empty() {
             let n = ready!(self.stream.poll_write(cx, self.connection.send_buf()))?;
             if n == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.connection.sent(n);
-            wrote = true;
+            self.flush_due = true;
         }
-        if wrote { self.stream.poll_flush(cx) } else { Poll::Ready(Ok(())) }
+        if self.flush_due {
+            ready!(self.stream.poll_flush(cx))?;
+            self.flush_due = false;
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -22,7 +22,7 @@ use crate::login::set_names;
 use crate::params::{Params, encode};
 use crate::proto::{Connection, Done, Step};
 use crate::row::FromRow;
-use crate::wire::{Execute, StatusFlags};
+use crate::wire::{Execute, StateChange, StatusFlags};
 use statement::{Closing, Source, StatementCache};
 use stream::Stream;
 
@@ -55,7 +55,8 @@ use stream::Stream;
 /// the next method: replies that are still due are read and thrown away, up to
 /// [`Limits::max_discard`](crate::Limits) bytes; beyond that the session closes with an error that
 /// says so. A later statement never sees an earlier one's rows. A dropped statement may or may not
-/// have been executed.
+/// have been executed, and if the transport was not ready to take it, it is sent, and executed, in
+/// front of the next one.
 ///
 /// **Errors.** [`Error::is_fatal`](crate::Error::is_fatal) tells whether the session is still usable. A dead one answers
 /// every call with an error and writes nothing.
@@ -70,6 +71,8 @@ pub struct Session {
     peer: Box<str>,
     /// Bytes received since the session was opened.
     received: u64,
+    /// Bytes were written and not flushed yet.
+    flush_due: bool,
     /// Why writing failed, until reading has shown whether the server said more about it.
     write_error: Option<std::io::Error>,
     statements: StatementCache,
@@ -157,7 +160,11 @@ impl Session {
         T: for<'r> FromRow<'r>,
     {
         let mut rows = self.query_rows(query, params).await?;
-        let Some(row) = rows.next().await? else { return Ok(None) };
+        let Some(row) = rows.next().await? else {
+            // An error behind the empty result is the statement's too.
+            rows.finish().await?;
+            return Ok(None);
+        };
         let value = row.decode()?;
         if rows.next().await?.is_some() {
             return Err(UsageError::ManyRows.into());
@@ -198,10 +205,16 @@ impl Session {
 
     /// Makes `database` the default database.
     pub async fn use_database(&mut self, database: &str) -> Result<()> {
+        if database.contains('\0') {
+            return Err(UsageError::Nul { what: "database name" }.into());
+        }
         self.settle().await?;
         self.connection.init_db(database.as_bytes())?;
-        self.finish_command().await?;
-        self.connection.set_database(database);
+        let done = self.finish_command().await?;
+        let mut changes = done.session_state().changes();
+        if !changes.any(|change| matches!(change, Ok(StateChange::Schema(_)))) {
+            self.connection.set_database(database);
+        }
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use super::chunked::ChunkedRow;
 use super::{Session, Statement};
 use crate::columns::Columns;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, ServerError};
 use crate::proto::{Done, Step};
 use crate::row::{Batch, FromRow, Row};
 use crate::wire::StatusFlags;
@@ -21,6 +21,8 @@ pub struct Rows<'s> {
     place: Place,
     /// The statement whose cursor has the rows.
     cursor: Option<Statement>,
+    /// The server's error that ended the statement, to be told to whoever asks again.
+    failed: Option<Box<ServerError>>,
 }
 
 /// Where in a statement's results the reader is.
@@ -37,7 +39,7 @@ enum Place {
 impl<'s> Rows<'s> {
     /// `rows` tells whether the first result is a result set.
     pub(super) fn new(session: &'s mut Session, rows: bool, cursor: Option<Statement>) -> Self {
-        let mut this = Self { session, place: Place::Between, cursor };
+        let mut this = Self { session, place: Place::Between, cursor, failed: None };
         this.begin(rows);
         this
     }
@@ -54,6 +56,7 @@ impl<'s> Rows<'s> {
     /// the server ends the statement with an error, after the rows before it.
     #[inline]
     pub async fn next(&mut self) -> Result<Option<Row<'_>>> {
+        self.session.connection.read_whole_rows()?;
         while self.place == Place::Rows {
             // Mostly the row is here, and no further future is made for it.
             let step = match self.session.connection.step() {
@@ -64,6 +67,7 @@ impl<'s> Rows<'s> {
                 return Ok(Some(self.session.connection.row()));
             }
         }
+        self.check()?;
         Ok(None)
     }
 
@@ -91,6 +95,7 @@ impl<'s> Rows<'s> {
                 step => drop(self.take(step)?),
             }
         }
+        self.check()?;
         Ok(None)
     }
 
@@ -129,6 +134,7 @@ impl<'s> Rows<'s> {
             while self.advance().await? {}
         }
         if self.place == Place::End {
+            self.check()?;
             return Ok(false);
         }
         match self.session.begin_result().await {
@@ -152,12 +158,14 @@ impl<'s> Rows<'s> {
 
     /// Goes to the next row; `false` at the end.
     async fn advance(&mut self) -> Result<bool> {
+        self.session.connection.read_whole_rows()?;
         while self.place == Place::Rows {
             let step = self.session.step().await;
             if self.take(step)? {
                 return Ok(true);
             }
         }
+        self.check()?;
         Ok(false)
     }
 
@@ -199,12 +207,20 @@ impl<'s> Rows<'s> {
         self.session.connection.fetch(statement.id(), statement.fetch_size())
     }
 
-    /// The server's error ends the statement. A dead session keeps its place and fails again: a
-    /// result that broke off never looks complete.
+    /// The server's error ends the statement, and comes again with every further call; a dead
+    /// session keeps its place and fails by itself: a result that broke off never looks complete.
     fn fail(&mut self, error: &Error) {
-        if !error.is_fatal() {
+        if let Error::Server(server) = error
+            && !error.is_fatal()
+        {
             self.place = Place::End;
+            self.failed = Some(server.clone());
         }
+    }
+
+    /// Fails if the statement did.
+    fn check(&self) -> Result<()> {
+        self.failed.as_ref().map_or(Ok(()), |error| Err(Error::Server(error.clone())))
     }
 
     fn end(&mut self) {

@@ -236,7 +236,7 @@ fn whole_decimal(text: &[u8]) -> Result<i128, ValueError> {
         return Err(ValueError::Malformed);
     }
     if fraction.iter().any(|&byte| byte != b'0') {
-        return Err(ValueError::Range);
+        return Err(ValueError::Inexact);
     }
     let number = whole.iter().try_fold(0_i128, |number, &byte| {
         number.checked_mul(10)?.checked_add(i128::from(byte.wrapping_sub(b'0')))
@@ -265,7 +265,7 @@ fn float<F: std::str::FromStr>(text: &[u8]) -> Result<F, ValueError> {
 fn exact(value: RawValue<'_>, limit: u64) -> Result<String, ValueError> {
     let (negative, magnitude) = integer(value)?;
     if magnitude > limit {
-        return Err(ValueError::Range);
+        return Err(ValueError::Inexact);
     }
     Ok(format!("{}{magnitude}", if negative { "-" } else { "" }))
 }
@@ -329,7 +329,7 @@ mod tests {
         let decimal = |text| read::<i64>(text, ColumnType::NEWDECIMAL);
         assert_eq!(decimal(b"120"), Ok(120));
         assert_eq!(decimal(b"-120.00"), Ok(-120));
-        assert_eq!(decimal(b"120.50"), Err(ValueError::Range));
+        assert_eq!(decimal(b"120.50"), Err(ValueError::Inexact));
         assert_eq!(decimal(b"."), Err(ValueError::Malformed));
         assert_eq!(decimal(b"1e3"), Err(ValueError::Malformed));
         assert_eq!(decimal(&[b'9'; 65]), Err(ValueError::Range));
@@ -384,7 +384,10 @@ mod tests {
         assert_eq!(read(b"-0.25", ColumnType::FLOAT), Ok(-0.25_f32));
         assert_eq!(read::<f32>(b"1.5", ColumnType::DOUBLE), Err(ValueError::Type));
         assert_eq!(read(b"9007199254740992", ColumnType::LONGLONG), Ok(9007199254740992_f64));
-        assert_eq!(read::<f64>(b"9007199254740993", ColumnType::LONGLONG), Err(ValueError::Range));
+        assert_eq!(
+            read::<f64>(b"9007199254740993", ColumnType::LONGLONG),
+            Err(ValueError::Inexact)
+        );
         assert_eq!(read::<f64>(b"one", ColumnType::DOUBLE), Err(ValueError::Malformed));
     }
 

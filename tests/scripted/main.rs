@@ -22,3 +22,4 @@ mod sentences;
 mod time;
 mod tls;
 mod transcripts;
+mod transports;

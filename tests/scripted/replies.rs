@@ -334,6 +334,27 @@ fn e52_t92_an_error_after_three_rows_comes_after_three_rows() {
     }
 }
 
+/// A procedure that returns no rows and then fails: having found no row is not the answer.
+#[test]
+fn t67_an_error_behind_an_empty_result_is_told() {
+    for one in [true, false] {
+        run(async move {
+            let more = ok_status(StatusFlags::AUTOCOMMIT.with(StatusFlags::MORE_RESULTS));
+            let (mut session, script) =
+                replying(move |reply| reply.columns(&number()).end_with(&more).err(1644, "boom"))
+                    .await;
+            let error = match one {
+                true => session.fetch_one::<u64>("CALL p()", ()).await.unwrap_err(),
+                false => session.fetch_optional::<u64>("CALL p()", ()).await.unwrap_err(),
+            };
+            assert_eq!(error.as_server().unwrap().code(), 1644);
+            assert_in_step(&mut session).await;
+            drop(session);
+            script.done().await;
+        });
+    }
+}
+
 #[test]
 fn e53_an_error_in_a_later_statement_ends_them_all() {
     for greeting in eof_modes() {
@@ -351,8 +372,10 @@ fn e53_an_error_in_a_later_statement_ends_them_all() {
             assert!(rows.columns().is_empty());
             let error = rows.next_result().await.unwrap_err();
             assert_eq!(error.as_server().unwrap().code(), 1064);
-            assert!(!rows.next_result().await.unwrap());
-            assert!(rows.next().await.unwrap().is_none());
+            // Whoever asks again hears it again: a statement that failed never looks complete.
+            assert_eq!(rows.next_result().await.unwrap_err().as_server(), error.as_server());
+            assert_eq!(rows.next().await.unwrap_err().as_server(), error.as_server());
+            assert_eq!(rows.finish().await.unwrap_err().as_server(), error.as_server());
             assert!(!session.status().contains(StatusFlags::MORE_RESULTS));
             assert_in_step(&mut session).await;
             drop(session);

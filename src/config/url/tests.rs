@@ -186,6 +186,9 @@ fn errors_never_show_the_password() {
         "mysql://u@e.com:s3nt1nel/x@h/db",
         "mysql://u@e.com:1?s3nt1nel=x@h/db",
         "mysql://u:s3nt1nel",
+        // A password with a '?', and no host: the rest of it is no key.
+        "mysql://app:hunter?s3nt1nel",
+        "mysql://app:hunter?s3nt1nel=1",
         "mysql://u@h:s3nt1nel",
         "mysql://h?password=s3nt1nel",
         "mysql://h?s3nt1nel",
