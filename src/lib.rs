@@ -55,6 +55,10 @@
 //! | `ring` | yes | ring as rustls's provider; compiles a little C |
 //! | `webpki-roots` | yes | Mozilla's CA certificates, for `VERIFY_IDENTITY` without a CA |
 //! | `rsa` | no | caching_sha2_password's full login over plain TCP |
+//! | `chrono`, `time`, `jiff` | no | the types of these crates as values of DATE, TIME, DATETIME and TIMESTAMP |
+//! | `uuid` | no | `Uuid` as a value |
+//! | `rust_decimal`, `bigdecimal` | no | the types of these crates as values of DECIMAL |
+//! | `serde_json` | no | its `Value` as a value of JSON |
 //!
 //! A feature adds, and changes nothing that works without it.
 
