@@ -59,6 +59,7 @@
 //! | `uuid` | no | `Uuid` as a value |
 //! | `rust_decimal`, `bigdecimal` | no | the types of these crates as values of DECIMAL |
 //! | `serde_json` | no | its `Value` as a value of JSON |
+//! | `serde` | no | [`Row::deserialize`](Row#method.deserialize): rows as types that derive `Deserialize` |
 //!
 //! A feature adds, and changes nothing that works without it.
 
@@ -67,6 +68,7 @@ mod columns;
 pub mod config;
 pub mod error;
 mod login;
+
 mod params;
 pub mod proto;
 mod row;

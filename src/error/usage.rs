@@ -58,6 +58,11 @@ pub enum UsageError {
         /// How many columns there are.
         columns: usize,
     },
+    /// A row does not fit the type that it is deserialized into.
+    Deserialize {
+        /// What serde says of it, with the column's name if it is about one.
+        message: Box<str>,
+    },
     /// A result left unread was larger than may be skipped, so the session was closed.
     AbandonedResult {
         /// `Limits::max_discard`.
@@ -122,6 +127,9 @@ impl fmt::Display for UsageError {
             ),
             Self::NoSuchIndex { index, columns } => {
                 write!(f, "there is no column {index}: the row has {columns}, counted from 0")
+            }
+            Self::Deserialize { message } => {
+                write!(f, "the row cannot be deserialized: {message}")
             }
             Self::AbandonedResult { max_discard } => write!(
                 f,
