@@ -68,7 +68,7 @@ mod columns;
 pub mod config;
 pub mod error;
 mod login;
-
+mod named;
 mod params;
 pub mod proto;
 mod row;
@@ -83,6 +83,7 @@ pub mod wire;
 pub use columns::{Column, Columns};
 pub use config::{Config, ConfigError, Endpoint, Limits, SslMode};
 pub use error::{Error, Result, Sent};
+pub use named::{NamedParams, NamedSql};
 pub use params::Params;
 pub use proto::Done;
 pub use row::{Batch, ColumnIndex, FromRow, OwnedRow, Row};

@@ -35,6 +35,22 @@ pub enum UsageError {
         /// How many were given.
         given: usize,
     },
+    /// A named parameter was given that the statement does not have. Nothing was sent.
+    UnknownParameter {
+        /// The name given.
+        name: Box<str>,
+        /// The names that there are.
+        names: Box<str>,
+    },
+    /// A named parameter of the statement was not given, or was given twice. Nothing was sent.
+    NamedParameter {
+        /// The parameter's name.
+        name: Box<str>,
+        /// How often it was given.
+        given: usize,
+    },
+    /// A statement has both named parameters and `?`.
+    MixedParameters,
     /// The statement was prepared by another session, or the session was reset since.
     ForeignStatement,
     /// A row has another number of columns than the type that it is decoded into.
@@ -81,6 +97,9 @@ impl UsageError {
             | Self::TooManyCommands { .. }
             | Self::TooLong { .. }
             | Self::ParameterCount { .. }
+            | Self::UnknownParameter { .. }
+            | Self::NamedParameter { .. }
+            | Self::MixedParameters
             | Self::ForeignStatement
             | Self::AbandonedResult { .. } => Sent::No,
             _ => Sent::Yes,
@@ -111,6 +130,17 @@ impl fmt::Display for UsageError {
             Self::ParameterCount { statement, given } => write!(
                 f,
                 "the statement has {statement} parameters, {given} were given: give one for each `?`"
+            ),
+            Self::UnknownParameter { name, names } => {
+                let name = name.escape_debug();
+                write!(f, "the statement has no parameter `:{name}`; there are: {names}")
+            }
+            Self::NamedParameter { name, given } => {
+                write!(f, "the parameter `:{name}` was given {given} times: give it once")
+            }
+            Self::MixedParameters => f.write_str(
+                "the statement has named parameters and `?`: use either, for the order would be \
+                 anybody's guess",
             ),
             Self::ForeignStatement => f.write_str(
                 "the statement belongs to another session, or was lost when this one was reset: \
