@@ -143,7 +143,9 @@ fn e66_dates_and_times_of_other_crates() {
         round_trip(&mut session, &jiff::civil::datetime(2024, 2, 29, 0, 0, 0, 1_000)).await;
         round_trip(&mut session, &other.with_hms_micro(1, 2, 3, 4).unwrap()).await;
         assert!(table(&mut session, "TIME(6)").await);
-        round_trip(&mut session, &chrono::TimeDelta::microseconds(-3_020_398_999_999)).await;
+        // MySQL takes no parameter with a fraction in the 839th hour.
+        let longest = if session.is_mariadb() { 3_020_399_999_999 } else { 3_016_799_999_999 };
+        round_trip(&mut session, &chrono::TimeDelta::microseconds(-longest)).await;
         round_trip(&mut session, &time::Duration::microseconds(-1)).await;
         round_trip(&mut session, &jiff::SignedDuration::from_secs(3_020_399)).await;
         round_trip(&mut session, &noon.time()).await;
