@@ -146,7 +146,7 @@ impl Walk<'_> {
     const fn format(&self) -> Format {
         match self {
             Self::Text(_) => Format::Text,
-            Self::Binary(_) | Self::Broken(_) => Format::Binary,
+            Self::Binary(_) | Self::Broken => Format::Binary,
         }
     }
 }
