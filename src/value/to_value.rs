@@ -24,6 +24,9 @@ use crate::wire::writer::Put;
 /// | `[f32]`, `Vec<f32>`, `[f32; N]` | BLOB: the form of a VECTOR on every server that has one |
 /// | `Option<T>` | `T`, or NULL |
 ///
+/// MySQL refuses a TIME of 838 hours and a fraction, and casts a TIME to CHAR as NULL; MariaDB's
+/// VECTOR refuses numbers whose squares overflow. Those are the servers' errors.
+///
 /// With the features of the same names:
 ///
 /// | feature | Rust type | sent as |
