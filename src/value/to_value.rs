@@ -24,8 +24,8 @@ use crate::wire::writer::Put;
 /// | `[f32]`, `Vec<f32>`, `[f32; N]` | BLOB: the form of a VECTOR on every server that has one |
 /// | `Option<T>` | `T`, or NULL |
 ///
-/// MySQL refuses a TIME of 838 hours and a fraction, and casts a TIME to CHAR as NULL; MariaDB's
-/// VECTOR refuses numbers whose squares overflow. Those are the servers' errors.
+/// Some values are the servers' own to refuse: MySQL 9.7 takes no TIME of 838 hours and a fraction,
+/// and gives NULL for `CAST(? AS CHAR)` of a TIME; MariaDB's VECTOR does not take `f32::MAX`.
 ///
 /// With the features of the same names:
 ///
