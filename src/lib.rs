@@ -55,6 +55,11 @@
 //! | `ring` | yes | ring as rustls's provider; compiles a little C |
 //! | `webpki-roots` | yes | Mozilla's CA certificates, for `VERIFY_IDENTITY` without a CA |
 //! | `rsa` | no | caching_sha2_password's full login over plain TCP |
+//! | `chrono`, `time`, `jiff` | no | the types of these crates as values of DATE, TIME, DATETIME and TIMESTAMP |
+//! | `uuid` | no | `Uuid` as a value |
+//! | `rust_decimal`, `bigdecimal` | no | the types of these crates as values of DECIMAL |
+//! | `serde_json` | no | its `Value` as a value of JSON |
+//! | `serde` | no | [`Row::deserialize`](Row#method.deserialize): rows as types that derive `Deserialize` |
 //!
 //! A feature adds, and changes nothing that works without it.
 
@@ -63,6 +68,7 @@ mod columns;
 pub mod config;
 pub mod error;
 mod login;
+mod named;
 mod params;
 pub mod proto;
 mod row;
@@ -77,6 +83,7 @@ pub mod wire;
 pub use columns::{Column, Columns};
 pub use config::{Config, ConfigError, Endpoint, Limits, SslMode};
 pub use error::{Error, Result, Sent};
+pub use named::{NamedParams, NamedSql};
 pub use params::Params;
 pub use proto::Done;
 pub use row::{Batch, ColumnIndex, FromRow, OwnedRow, Row};

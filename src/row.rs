@@ -1,5 +1,8 @@
 //! Rows: lent from the read buffer, or owned.
 
+#[cfg(feature = "serde")]
+mod deserialize;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -136,6 +139,16 @@ enum Walk<'r> {
     Binary(BinaryCells<'r>),
     /// The row does not begin as one.
     Broken,
+}
+
+#[cfg(feature = "serde")]
+impl Walk<'_> {
+    const fn format(&self) -> Format {
+        match self {
+            Self::Text(_) => Format::Text,
+            Self::Binary(_) | Self::Broken => Format::Binary,
+        }
+    }
 }
 
 impl<'r> Cells<'r> {

@@ -166,6 +166,32 @@ fn rows_one_by_one_allocate_nothing() {
     });
 }
 
+#[cfg(feature = "serde")]
+#[test]
+fn deserialized_rows_allocate_nothing() {
+    #[derive(serde::Deserialize)]
+    struct Small<'r> {
+        note: Option<&'r str>,
+        id: u64,
+        name: &'r str,
+    }
+    block_on(async {
+        let mut session = session(Synthesiser::new(&COLUMNS, 1_000, small_row)).await;
+        let mut rows = session.query("SELECT", ()).await.unwrap();
+        let (mut count, mut before) = (0, 0);
+        while let Some(row) = rows.next().await.unwrap() {
+            let Small { note, id, name } = row.deserialize().unwrap();
+            assert!(note.is_none() && id < 256_000 && name.starts_with("name"));
+            count += 1;
+            if count == 10_000 {
+                before = calls();
+            }
+        }
+        assert_eq!(calls() - before, 0, "allocations for {} rows", count - 10_000);
+        assert_eq!(count, 256_000);
+    });
+}
+
 #[test]
 fn batches_allocate_nothing() {
     block_on(async {

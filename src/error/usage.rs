@@ -40,6 +40,22 @@ pub enum UsageError {
         /// How many were given.
         given: usize,
     },
+    /// A named parameter was given that the statement does not have. Nothing was sent.
+    UnknownParameter {
+        /// The name given.
+        name: Box<str>,
+        /// The names that there are.
+        names: Box<str>,
+    },
+    /// A named parameter of the statement was not given, or was given twice. Nothing was sent.
+    NamedParameter {
+        /// The parameter's name.
+        name: Box<str>,
+        /// How often it was given.
+        given: usize,
+    },
+    /// A statement has both named parameters and `?`.
+    MixedParameters,
     /// The statement was prepared by another session, or the session was reset since.
     ForeignStatement,
     /// A row was asked for as a whole of which pieces were read already, by a `next_chunked` whose
@@ -66,6 +82,11 @@ pub enum UsageError {
         /// How many columns there are.
         columns: usize,
     },
+    /// A row does not fit the type that it is deserialized into.
+    Deserialize {
+        /// What serde says of it, with the column's name if it is about one.
+        message: Box<str>,
+    },
     /// A result left unread was larger than may be skipped, so the session was closed.
     AbandonedResult {
         /// `Limits::max_discard`.
@@ -85,6 +106,9 @@ impl UsageError {
             | Self::TooLong { .. }
             | Self::Nul { .. }
             | Self::ParameterCount { .. }
+            | Self::UnknownParameter { .. }
+            | Self::NamedParameter { .. }
+            | Self::MixedParameters
             | Self::ForeignStatement
             | Self::AbandonedResult { .. } => Sent::No,
             _ => Sent::Yes,
@@ -119,6 +143,17 @@ impl fmt::Display for UsageError {
                 f,
                 "the statement has {statement} parameters, {given} were given: give one for each `?`"
             ),
+            Self::UnknownParameter { name, names } => {
+                let name = name.escape_debug();
+                write!(f, "the statement has no parameter `:{name}`; there are: {names}")
+            }
+            Self::NamedParameter { name, given } => {
+                write!(f, "the parameter `:{name}` was given {given} times: give it once")
+            }
+            Self::MixedParameters => f.write_str(
+                "the statement has named parameters and `?`: use either, for the order would be \
+                 anybody's guess",
+            ),
             Self::ForeignStatement => f.write_str(
                 "the statement belongs to another session, or was lost when this one was reset: \
                  prepare it again",
@@ -137,6 +172,9 @@ impl fmt::Display for UsageError {
             ),
             Self::NoSuchIndex { index, columns } => {
                 write!(f, "there is no column {index}: the row has {columns}, counted from 0")
+            }
+            Self::Deserialize { message } => {
+                write!(f, "the row cannot be deserialized: {message}")
             }
             Self::AbandonedResult { max_discard } => write!(
                 f,

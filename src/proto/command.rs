@@ -1,5 +1,7 @@
 //! The commands: what a caller asks for, put behind what there is to send.
 
+#[cfg(doc)]
+use super::Step;
 use super::connection::{Connection, State, dead};
 use super::exchange::Reply;
 use crate::error::{Result, UsageError};

@@ -1,5 +1,7 @@
 //! What a caller sees of the connection between two steps, and how it wants the next rows.
 
+#[cfg(doc)]
+use super::Step;
 use super::connection::{Connection, Reading, State};
 use super::exchange::Done;
 use super::field::{FieldHead, FieldWalk};

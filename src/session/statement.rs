@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::Session;
 use crate::columns::Columns;
 use crate::error::{Result, UsageError};
+use crate::named::NamedSql;
 use crate::proto::Step;
 use crate::wire::PrepareOk;
 use crate::wire::statement::ParameterType;
@@ -217,7 +218,7 @@ impl StatementCache {
     }
 }
 
-/// What a command runs: SQL text, or a prepared statement.
+/// What a command runs: SQL text, with named parameters or without, or a prepared statement.
 pub trait Query: sealed::Sealed {
     #[doc(hidden)]
     fn source(&self) -> Source<'_>;
@@ -242,6 +243,12 @@ impl Query for &String {
     }
 }
 
+impl Query for &NamedSql {
+    fn source(&self) -> Source<'_> {
+        Source::Sql(self.sql())
+    }
+}
+
 impl Query for &Statement {
     fn source(&self) -> Source<'_> {
         Source::Statement(self)
@@ -252,6 +259,7 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for &str {}
     impl Sealed for &String {}
+    impl Sealed for &super::NamedSql {}
     impl Sealed for &super::Statement {}
 }
 

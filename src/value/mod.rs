@@ -11,13 +11,31 @@
     )
 )]
 
+#[cfg(feature = "bigdecimal")]
+mod bigdecimal;
+#[cfg(any(feature = "chrono", feature = "time", feature = "jiff"))]
+mod calendar;
+#[cfg(feature = "chrono")]
+mod chrono;
 mod decimal;
+#[cfg(feature = "jiff")]
+mod jiff;
 mod kind;
+mod network;
 mod number;
 mod owned;
+#[cfg(feature = "rust_decimal")]
+mod rust_decimal;
+#[cfg(feature = "serde_json")]
+mod serde_json;
 mod temporal;
 mod text;
+#[cfg(feature = "time")]
+mod time;
 mod to_value;
+#[cfg(feature = "uuid")]
+mod uuid;
+mod vector;
 
 pub use decimal::Decimal;
 pub(crate) use kind::Kind;
@@ -126,8 +144,29 @@ impl std::fmt::Debug for RawValue<'_> {
 /// | `&[u8]`, `Vec<u8>` | strings, blobs, BIT, GEOMETRY, VECTOR, JSON, DECIMAL, and types that this version does not know |
 /// | [`Decimal`] | DECIMAL and integers |
 /// | [`Date`], [`DateTime`], [`Time`] | DATE; DATETIME and TIMESTAMP; TIME |
+/// | `Ipv4Addr`, `Ipv6Addr`, `IpAddr` | MariaDB's INET4 and INET6, text, and the 4 or 16 bytes that `INET6_ATON` makes |
+/// | `Vec<f32>` | VECTOR, and blobs, which MariaDB's VECTOR looks like |
 /// | [`Value`] | all, and NULL |
 /// | `Option<T>` | what `T` can be read from, and NULL |
+///
+/// With the features of the same names:
+///
+/// | feature | Rust type | columns |
+/// |---|---|---|
+/// | `chrono` | `NaiveDate`, `NaiveDateTime` | DATE; DATETIME and TIMESTAMP |
+/// | | `DateTime<Utc>` | TIMESTAMP, whose session has the time zone UTC |
+/// | | `NaiveTime`, `TimeDelta` | TIME; the first within one day |
+/// | `time` | `Date`, `PrimitiveDateTime` | DATE; DATETIME and TIMESTAMP |
+/// | | `Time`, `Duration` | TIME; the first within one day |
+/// | `jiff` | `civil::Date`, `civil::DateTime` | DATE; DATETIME and TIMESTAMP |
+/// | | `civil::Time`, `SignedDuration` | TIME; the first within one day |
+/// | `uuid` | `Uuid` | MariaDB's UUID, text, BINARY(16) |
+/// | `rust_decimal` | `Decimal` | DECIMAL and integers that fit its 96 bits |
+/// | `bigdecimal` | `BigDecimal` | DECIMAL and integers |
+/// | `serde_json` | `Value` | JSON and text that is JSON |
+///
+/// Dates that no calendar has, such as `0000-00-00`, are [`ValueError::NotInCalendar`] for the
+/// types of those crates.
 ///
 /// Text and binary protocol give equal values for equal data, with one exception that is the
 /// servers': a FLOAT's text has six digits, so read FLOAT columns through a prepared statement.

@@ -179,6 +179,32 @@ impl Time {
         Self { negative, hours, minutes, seconds, microseconds }
     }
 
+    /// The span of so many microseconds; an error if it is longer than a TIME can be.
+    pub fn from_microseconds(total: i64) -> Result<Self, ValueError> {
+        let micros = u64::from(MICROSECONDS);
+        let magnitude = total.unsigned_abs();
+        let (seconds, fraction) = (magnitude / micros, magnitude % micros);
+        let (minutes, hours) = (seconds / 60, seconds / 3600);
+        let part = |number: u64| u8::try_from(number).map_err(|_| ValueError::Range);
+        let time = Self {
+            negative: total < 0,
+            hours: u16::try_from(hours).map_err(|_| ValueError::Range)?,
+            minutes: part(minutes % 60)?,
+            seconds: part(seconds % 60)?,
+            microseconds: u32::try_from(fraction).map_err(|_| ValueError::Range)?,
+        };
+        time.checked().map_err(|_| ValueError::Range)
+    }
+
+    /// The whole span in microseconds.
+    #[must_use]
+    pub fn as_microseconds(&self) -> i64 {
+        let minutes = i64::from(self.hours) * 60 + i64::from(self.minutes);
+        let seconds = minutes * 60 + i64::from(self.seconds);
+        let total = seconds * i64::from(MICROSECONDS) + i64::from(self.microseconds);
+        if self.negative { -total } else { total }
+    }
+
     fn parse(text: &[u8]) -> Result<Self, ValueError> {
         let (negative, text) = match text.split_first() {
             Some((b'-', rest)) => (true, rest),
@@ -408,6 +434,19 @@ mod tests {
         assert_eq!(time(&[2, 0, 0, 0, 0, 0, 0, 0]), Err(ValueError::Malformed));
         for length in [1, 7, 9, 11, 13] {
             assert_eq!(time(&vec![0; length]), Err(ValueError::Malformed), "length {length}");
+        }
+    }
+
+    #[test]
+    fn e67_spans_in_microseconds() {
+        for text in ["-838:59:59.999999", "838:59:59.999999", "-00:00:00.000001", "00:00:00"] {
+            let time: Time = text.parse().unwrap();
+            assert_eq!(Time::from_microseconds(time.as_microseconds()), Ok(time));
+        }
+        assert_eq!(Time::new(true, 0, 0, 1, 5).as_microseconds(), -1_000_005);
+        let hours = 839 * 3_600_000_000;
+        for total in [hours, -hours, i64::MIN, i64::MAX] {
+            assert_eq!(Time::from_microseconds(total), Err(ValueError::Range));
         }
     }
 

@@ -102,6 +102,26 @@ pub(super) mod tests {
         read_as(bytes, column_type, collation, flags, Format::Text)
     }
 
+    /// The binary form of a parameter, with its length in front.
+    pub(in crate::value) fn written(value: &(impl crate::ToValue + ?Sized)) -> Vec<u8> {
+        let mut out = Vec::new();
+        value.write(&mut out).unwrap();
+        out
+    }
+
+    /// Reads `text` through the text protocol, what `value` is written as through the binary one,
+    /// and wants both equal to `value`.
+    #[cfg(any(feature = "chrono", feature = "time", feature = "jiff"))]
+    pub(in crate::value) fn check_temporal<T>(text: &str, column_type: ColumnType, value: T)
+    where
+        T: for<'r> FromValue<'r> + crate::ToValue + PartialEq + std::fmt::Debug + Copy,
+    {
+        assert_eq!(read(text.as_bytes(), column_type), Ok(value), "{text}");
+        let binary = written(&value);
+        assert_eq!(usize::from(binary[0]), binary.len() - 1);
+        assert_eq!(read_binary(&binary[1..], column_type), Ok(value), "{text}");
+    }
+
     fn read_as<T: for<'r> FromValue<'r>>(
         bytes: &[u8],
         column_type: ColumnType,

@@ -20,7 +20,22 @@ use crate::wire::writer::Put;
 /// | `str`, `String` | VARCHAR |
 /// | `[u8]`, `Vec<u8>` | BLOB |
 /// | [`Date`], [`DateTime`], [`Time`], [`Decimal`], [`Value`] | what they say |
+/// | `Ipv4Addr`, `Ipv6Addr`, `IpAddr` | VARCHAR: the address as text, which INET4 and INET6 take |
+/// | `[f32]`, `Vec<f32>`, `[f32; N]` | BLOB: the form of a VECTOR on every server that has one |
 /// | `Option<T>` | `T`, or NULL |
+///
+/// Some values are the servers' own to refuse: MySQL 9.7 takes no TIME of 838 hours and a fraction,
+/// and gives NULL for `CAST(? AS CHAR)` of a TIME; MariaDB's VECTOR does not take `f32::MAX`.
+///
+/// With the features of the same names:
+///
+/// | feature | Rust type | sent as |
+/// |---|---|---|
+/// | `chrono`, `time`, `jiff` | those that [`FromValue`](super::FromValue) lists | DATE, DATETIME, TIME; fractions are cut to microseconds |
+/// | `uuid` | `Uuid` | BLOB of 16 bytes, for BINARY(16) and MariaDB's UUID |
+/// | | `fmt::Hyphenated` | VARCHAR, for CHAR(36) |
+/// | `rust_decimal`, `bigdecimal` | `Decimal`, `BigDecimal` | DECIMAL |
+/// | `serde_json` | `Value` | VARCHAR |
 pub trait ToValue {
     /// The type of the value; `None` is NULL.
     fn parameter_type(&self) -> Option<ParameterType>;

@@ -20,6 +20,7 @@ mod servers;
 mod accounts;
 mod calls;
 mod facts;
+mod foreign;
 mod greeting;
 mod large;
 mod leaving;

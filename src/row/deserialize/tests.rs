@@ -1,0 +1,210 @@
+//! Rows as types that derive `Deserialize`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::*;
+use crate::columns::Columns;
+use crate::value::Format;
+use crate::wire::writer::Put;
+use crate::wire::{ColumnDefinition, ColumnType, ExtendedMetadata};
+
+type Cell<'c> = (&'c [u8], ColumnType, Option<&'c [u8]>);
+
+/// A row of the text protocol. Blobs are bytes.
+fn row(cells: &[Cell<'_>]) -> OwnedRow {
+    let mut columns = Columns::default();
+    let mut payload = Vec::new();
+    for (name, column_type, value) in cells {
+        let bytes = *column_type == ColumnType::BLOB;
+        columns.push(&ColumnDefinition {
+            catalog: b"def",
+            schema: b"",
+            table: b"",
+            org_table: b"",
+            name,
+            org_name: b"",
+            extended: ExtendedMetadata::default(),
+            collation: if bytes { 63 } else { 45 },
+            length: 0,
+            column_type: *column_type,
+            flags: ColumnFlags::default(),
+            decimals: 0,
+        });
+        match value {
+            Some(value) => payload.put_lenenc_bytes(value),
+            None => payload.push(0xFB),
+        }
+    }
+    Row::new(&payload, &Arc::new(columns), Format::Text).to_owned()
+}
+
+fn error<T: for<'r> Deserialize<'r>>(row: &OwnedRow) -> String {
+    match row.deserialize::<T>() {
+        Ok(_) => panic!("it was deserialized"),
+        Err(error) => {
+            assert!(!error.is_fatal());
+            error.to_string()
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Size {
+    Small,
+    Large,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct Id(u64);
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct User<'r> {
+    name: &'r str,
+    id: Id,
+    size: Size,
+    score: Option<f64>,
+    active: bool,
+    #[serde(borrow)]
+    key: &'r [u8],
+    born: String,
+    letter: char,
+    vector: Vec<f32>,
+    #[serde(default)]
+    more: u8,
+}
+
+const USER: [Cell<'_>; 10] = [
+    (b"id", ColumnType::LONGLONG, Some(b"7")),
+    (b"name", ColumnType::VAR_STRING, Some(b"Ada")),
+    (b"unknown", ColumnType::VAR_STRING, Some(b"\xFF")),
+    (b"size", ColumnType::STRING, Some(b"large")),
+    (b"score", ColumnType::DOUBLE, None),
+    (b"active", ColumnType::TINY, Some(b"1")),
+    (b"key", ColumnType::BLOB, Some(b"\0\xFF")),
+    (b"born", ColumnType::DATE, Some(b"0000-00-00")),
+    (b"letter", ColumnType::VAR_STRING, Some("ü".as_bytes())),
+    (b"vector", ColumnType::BLOB, Some(&[0, 0, 0x80, 0x3F, 0, 0, 0, 0])),
+];
+
+#[test]
+fn structs_take_columns_by_name_and_borrow() {
+    let row = row(&USER);
+    let user: User<'_> = row.deserialize().unwrap();
+    assert_eq!(user.name, "Ada");
+    assert_eq!(user.name.as_ptr(), row.get::<&str>("name").unwrap().as_ptr());
+    assert_eq!(user.key.as_ptr(), row.get::<&[u8]>("key").unwrap().as_ptr());
+    assert_eq!((user.id, user.size, user.score), (Id(7), Size::Large, None));
+    assert_eq!((user.active, user.key, user.letter, user.more), (true, &b"\0\xFF"[..], 'ü', 0));
+    assert_eq!((&*user.born, &user.vector[..]), ("0000-00-00", &[1.0, 0.0][..]));
+}
+
+#[test]
+fn tuples_sequences_and_single_values_go_by_place() {
+    let numbers = row(&[
+        (b"a", ColumnType::LONG, Some(b"1")),
+        (b"b", ColumnType::LONG, Some(b"-2")),
+        (b"a", ColumnType::LONG, Some(b"3")),
+    ]);
+    assert_eq!(numbers.deserialize::<(u8, i64, i128)>().unwrap(), (1, -2, 3));
+    assert_eq!(numbers.deserialize::<[i32; 3]>().unwrap(), [1, -2, 3]);
+    assert_eq!(numbers.deserialize::<Vec<i8>>().unwrap(), [1, -2, 3]);
+    let wrong = error::<(u8, i64)>(&numbers);
+    assert_eq!(wrong, "the row has 3 columns, the type it is decoded into has 2");
+    let map: BTreeMap<&str, i64> = numbers.deserialize().unwrap();
+    assert_eq!(map, BTreeMap::from([("a", 3), ("b", -2)]));
+    let one = row(&[(b"a", ColumnType::LONG, Some(b"5"))]);
+    assert_eq!(one.deserialize::<u64>().unwrap(), 5);
+    assert_eq!(one.deserialize::<Id>().unwrap(), Id(5));
+    assert_eq!(one.deserialize::<Option<String>>().unwrap().as_deref(), Some("5"));
+    let null = row(&[(b"a", ColumnType::LONG, None)]);
+    assert_eq!(null.deserialize::<Option<u64>>().unwrap(), None);
+    assert!(error::<u64>(&numbers).contains("has 3 columns"));
+}
+
+fn cells<'c>(a: Option<&'c [u8]>, b: Option<&'c [u8]>) -> [Cell<'c>; 2] {
+    [(b"a", ColumnType::LONG, a), (b"b", ColumnType::VAR_STRING, b)]
+}
+
+#[test]
+fn errors_name_the_column() {
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only its errors matter")]
+    struct Small {
+        a: u8,
+        b: String,
+    }
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only its errors matter")]
+    struct Strict {
+        a: u8,
+    }
+    let one = Some(&b"1"[..]);
+    let wide = error::<Small>(&row(&cells(Some(b"300"), one)));
+    let said = "column 0 `a` (INT) cannot be read as `u8`: its value is out of range; ask for \
+                a wider type";
+    assert_eq!(wide, said);
+    let null = error::<Small>(&row(&cells(one, None)));
+    assert!(null.starts_with("column 1 `b` (VARCHAR) cannot be read as"), "{null}");
+    assert!(null.contains("it is NULL"), "{null}");
+    let bytes = error::<Small>(&row(&cells(one, Some(b"\xFF"))));
+    assert!(bytes.contains("not UTF-8"), "{bytes}");
+    assert_eq!(
+        error::<Small>(&row(&cells(one, one)[..1])),
+        "the row cannot be deserialized: missing field `b`; the columns are: `a`"
+    );
+    let twice = [cells(one, one)[0], cells(one, one)[0], cells(one, one)[1]];
+    assert!(error::<Small>(&row(&twice)).contains("duplicate field `a`"));
+    assert!(error::<Strict>(&row(&cells(one, one))).contains("unknown field `b`"));
+    assert_eq!(
+        error::<(u8, Size)>(&row(&cells(one, Some(b"huge")))),
+        "the row cannot be deserialized: column 1 `b`: unknown variant `huge`, expected \
+         `small` or `large`"
+    );
+    assert!(error::<(u8, (u8, u8))>(&row(&cells(one, Some(b"abc")))).contains("`b`: it is longer"));
+    assert!(error::<(u8, Vec<f32>)>(&row(&cells(one, Some(b"abc")))).contains("multiple of 4"));
+    assert!(error::<(u8, Vec<u16>)>(&row(&cells(one, one))).contains("`b`: its elements"));
+    assert!(error::<(u8, Small)>(&row(&cells(one, one))).contains("`b`: invalid type"));
+}
+
+#[test]
+fn e75_odd_names_are_no_obstacle() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct One {
+        a: u8,
+    }
+    let odd = row(&[
+        (b"\xFF", ColumnType::LONG, Some(b"9")),
+        (b"", ColumnType::LONG, None),
+        (b"a", ColumnType::LONG, Some(b"1")),
+    ]);
+    assert_eq!(odd.deserialize::<One>().unwrap(), One { a: 1 });
+}
+
+#[test]
+fn untyped_targets_get_what_the_column_is() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(untagged)]
+    enum Any {
+        Number(i64),
+        Double(f64),
+        Text(String),
+        Nothing(()),
+    }
+    let row = row(&[
+        (b"a", ColumnType::LONG, Some(b"-1")),
+        (b"b", ColumnType::DOUBLE, Some(b"1.5")),
+        (b"c", ColumnType::NEWDECIMAL, Some(b"1.50")),
+        (b"d", ColumnType::DATE, Some(b"2024-02-29")),
+        (b"e", ColumnType::LONG, None),
+    ]);
+    let text = |text: &str| Any::Text(text.to_owned());
+    assert_eq!(
+        row.deserialize::<Vec<Any>>().unwrap(),
+        [Any::Number(-1), Any::Double(1.5), text("1.50"), text("2024-02-29"), Any::Nothing(())]
+    );
+}
