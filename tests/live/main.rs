@@ -30,5 +30,6 @@ mod target;
 mod tls12;
 mod transports;
 mod types;
+mod values;
 
 use target::{Target, each_server};
