@@ -19,6 +19,7 @@ mod servers;
 
 mod accounts;
 mod calls;
+mod cursors;
 mod facts;
 mod greeting;
 mod large;
@@ -26,6 +27,7 @@ mod leaving;
 mod names;
 mod queries;
 mod server_errors;
+mod statements;
 mod target;
 mod tls12;
 mod transports;
