@@ -116,12 +116,13 @@ impl Session {
             return Err(UsageError::ParameterCount { statement: wanted, given }.into());
         }
         self.settle().await?;
-        let flags = if statement.fetch_size() > 0 { Execute::CURSOR_READ_ONLY } else { 0 };
+        let rows = statement.rows_at_a_time(self.is_mariadb());
+        let flags = if rows > 0 { Execute::CURSOR_READ_ONLY } else { 0 };
         let mut types = statement.take_types();
         self.connection.execute(statement.id(), flags, |out| encode(params, &mut types, out))?;
         let begun = self.begin_result().await?;
         statement.put_types(types);
-        let cursor = (flags != 0).then(|| statement.clone());
+        let cursor = (rows > 0).then(|| statement.clone().with_fetch_size(rows));
         Ok(Rows::new(self, begun, cursor))
     }
 
