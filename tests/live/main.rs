@@ -30,6 +30,7 @@ mod server_errors;
 mod statements;
 mod target;
 mod tls12;
+mod transactions;
 mod transports;
 mod types;
 mod values;
