@@ -348,6 +348,12 @@ impl Session {
                     self.transfer().await?;
                 }
                 Ok(Step::Done) => results += 1,
+                // Nobody waited for the statement, so nobody would close it.
+                Ok(Step::Prepared) => {
+                    if let Some(prepared) = self.connection.prepared() {
+                        self.closing.add(prepared.statement);
+                    }
+                }
                 Ok(_) => self.connection.skip_rows(),
                 // It was about what nobody waits for any more.
                 Err(error) if !error.is_fatal() => {}

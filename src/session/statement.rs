@@ -120,11 +120,15 @@ impl fmt::Debug for Statement {
 
 impl Drop for Prepared {
     fn drop(&mut self) {
-        self.closing.ids.lock().unwrap_or_else(PoisonError::into_inner).push(self.id);
+        self.closing.add(self.id);
     }
 }
 
 impl Closing {
+    pub(super) fn add(&self, id: u32) {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+    }
+
     fn take(&self) -> Vec<u32> {
         std::mem::take(&mut self.ids.lock().unwrap_or_else(PoisonError::into_inner))
     }
