@@ -26,6 +26,7 @@ mod large;
 mod leaving;
 mod names;
 mod queries;
+mod random;
 mod server_errors;
 mod statements;
 mod target;
