@@ -39,7 +39,6 @@ async fn expect_prepare(server: &mut Server, sql: &str, statement: u32, paramete
 fn e47_groups_of_definitions_in_both_modes() {
     for greeting in both_modes() {
         for (parameters, columns) in [(0, 0), (2, 0), (0, 2), (2, 2)] {
-            let greeting = greeting.clone();
             run(async move {
                 let (mut session, script) =
                     logged_in(greeting, &config(), move |mut server| async move {
@@ -164,7 +163,6 @@ fn e90_at_the_servers_limit_the_cache_is_given_back_first() {
 fn e80_e81_cursors_in_both_modes() {
     for greeting in both_modes() {
         for opened in [true, false] {
-            let greeting = greeting.clone();
             run(async move {
                 let (mut session, script) =
                     logged_in(greeting, &config(), move |mut server| async move {
