@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mywire::error::ProtocolErrorKind;
+use mywire::error::{ProtocolErrorKind, ValueError};
 use mywire::wire::binary_row::Layout;
 use mywire::wire::{
     Capabilities, ColumnDefinition, ColumnType, Command, Execute, Greeting, StatusFlags,
@@ -235,11 +235,16 @@ fn e76_e77_binary_rows_that_are_not_what_they_should_be() {
             let x = session.prepare("x").await.unwrap();
             let row = session.fetch_all::<(i64,)>(&x, ()).await;
             let error = row.unwrap_err();
-            let Error::Protocol(protocol) = &error else { panic!("{payload:?}: {error}") };
             if fatal {
+                let Error::Protocol(protocol) = &error else { panic!("{payload:?}: {error}") };
                 let unexpected = matches!(protocol.kind(), ProtocolErrorKind::Unexpected { .. });
                 assert!(unexpected, "{payload:?}: {error}");
                 assert_dead(&mut session, &script).await;
+            } else {
+                // The packets are in step all the same, so the session is.
+                let Error::Column(column) = &error else { panic!("{payload:?}: {error}") };
+                assert_eq!(column.reason(), ValueError::Row, "{payload:?}");
+                assert_in_step(&mut session).await;
             }
             drop((session, x));
             script.abandon();
