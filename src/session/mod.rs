@@ -119,12 +119,13 @@ impl Session {
             return Err(UsageError::ParameterCount { statement: wanted, given }.into());
         }
         self.settle().await?;
-        let flags = if statement.fetch_size() > 0 { Execute::CURSOR_READ_ONLY } else { 0 };
+        let rows = statement.rows_at_a_time(self.is_mariadb());
+        let flags = if rows > 0 { Execute::CURSOR_READ_ONLY } else { 0 };
         let mut types = statement.take_types();
         self.connection.execute(statement.id(), flags, |out| encode(params, &mut types, out))?;
         let begun = self.begin_result().await?;
         statement.put_types(types);
-        let cursor = (flags != 0).then(|| statement.clone());
+        let cursor = (rows > 0).then(|| statement.clone().with_fetch_size(rows));
         Ok(Rows::new(self, begun, cursor))
     }
 
@@ -360,6 +361,12 @@ impl Session {
                     self.transfer().await?;
                 }
                 Ok(Step::Done) => results += 1,
+                // Nobody waited for the statement, so nobody would close it.
+                Ok(Step::Prepared) => {
+                    if let Some(prepared) = self.connection.prepared() {
+                        self.closing.add(prepared.statement);
+                    }
+                }
                 Ok(_) => self.connection.skip_rows(),
                 // It was about what nobody waits for any more.
                 Err(error) if !error.is_fatal() => {}

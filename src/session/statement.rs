@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Session;
@@ -31,6 +32,8 @@ struct Prepared {
     columns: Columns,
     /// The types of the parameters that the server knows; empty if it may not know any.
     types: Mutex<Vec<ParameterType>>,
+    /// Whether an execution asked for a cursor.
+    had_cursor: AtomicBool,
     closing: Arc<Closing>,
 }
 
@@ -75,6 +78,25 @@ impl Statement {
         self.fetch_size
     }
 
+    /// How many rows an execution asks for at a time, 0 without a cursor.
+    ///
+    /// Only what returns rows can have a cursor: MySQL refuses one for others with error 1210. And
+    /// once a statement's cursor was left before its end, MySQL 9.7 answers an execution without
+    /// one by columns and no rows' end, even after COM_STMT_RESET; so that is a cursor, too, whose
+    /// rows are fetched all together.
+    pub(super) fn rows_at_a_time(&self, mariadb: bool) -> u32 {
+        let had_cursor = &self.prepared.had_cursor;
+        match self.fetch_size {
+            _ if self.prepared.columns.is_empty() => 0,
+            0 if !mariadb && had_cursor.load(Ordering::Relaxed) => u32::MAX,
+            0 => 0,
+            rows => {
+                had_cursor.store(true, Ordering::Relaxed);
+                rows
+            }
+        }
+    }
+
     /// Takes the types that the server knows. They are to be put back once an execution has shown
     /// that the server took them: an execution that nobody waited for may or may not have.
     pub(super) fn take_types(&self) -> Vec<ParameterType> {
@@ -99,11 +121,15 @@ impl fmt::Debug for Statement {
 
 impl Drop for Prepared {
     fn drop(&mut self) {
-        self.closing.ids.lock().unwrap_or_else(PoisonError::into_inner).push(self.id);
+        self.closing.add(self.id);
     }
 }
 
 impl Closing {
+    pub(super) fn add(&self, id: u32) {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+    }
+
     fn take(&self) -> Vec<u32> {
         std::mem::take(&mut self.ids.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -122,6 +148,7 @@ impl Session {
             parameters: usize::from(parameters),
             columns: self.connection.columns().clone(),
             types: Mutex::default(),
+            had_cursor: AtomicBool::default(),
             closing: self.closing.clone(),
         };
         Ok(Statement { prepared: Arc::new(prepared), fetch_size: 0 })
@@ -273,6 +300,7 @@ mod tests {
             parameters: 0,
             columns: Columns::default(),
             types: Mutex::default(),
+            had_cursor: AtomicBool::default(),
             closing: closing.clone(),
         };
         Statement { prepared: Arc::new(prepared), fetch_size: 0 }

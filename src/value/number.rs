@@ -23,7 +23,7 @@ macro_rules! integers {
                     };
                     return number.and_then(|n| n.try_into().ok()).ok_or(ValueError::Range);
                 }
-                wide_integer(value)?.try_into().map_err(|_| ValueError::Range)
+                i128::from_value(value)?.try_into().map_err(|_| ValueError::Range)
             }
         })+
         $(impl<'r> FromValue<'r> for $unsigned {
@@ -36,7 +36,7 @@ macro_rules! integers {
                     }
                     return magnitude.try_into().map_err(|_| ValueError::Range);
                 }
-                wide_integer(value)?.try_into().map_err(|_| ValueError::Range)
+                u128::from_value(value)?.try_into().map_err(|_| ValueError::Range)
             }
         })+
     };
@@ -46,13 +46,22 @@ integers! { i8, i16, i32, i64, isize; u8, u16, u32, u64, usize }
 
 impl<'r> FromValue<'r> for i128 {
     fn from_value(value: RawValue<'r>) -> Result<Self, ValueError> {
-        wide_integer(value)
+        let (negative, magnitude) = wide_integer(value)?;
+        let number = if negative {
+            0_i128.checked_sub_unsigned(magnitude)
+        } else {
+            magnitude.try_into().ok()
+        };
+        number.ok_or(ValueError::Range)
     }
 }
 
 impl<'r> FromValue<'r> for u128 {
     fn from_value(value: RawValue<'r>) -> Result<Self, ValueError> {
-        wide_integer(value)?.try_into().map_err(|_| ValueError::Range)
+        match wide_integer(value)? {
+            (true, 1..) => Err(ValueError::Range),
+            (_, magnitude) => Ok(magnitude),
+        }
     }
 }
 
@@ -98,17 +107,17 @@ impl<'r> FromValue<'r> for f32 {
     }
 }
 
-/// Integers out of columns that are not integers, and 128-bit ones.
+/// The sign and the magnitude of integers out of columns that are not integers, and of 128-bit
+/// ones.
 #[cold]
 #[inline(never)]
-fn wide_integer(value: RawValue<'_>) -> Result<i128, ValueError> {
+fn wide_integer(value: RawValue<'_>) -> Result<(bool, u128), ValueError> {
     match value.kind() {
         Kind::Integer => {
             let (negative, magnitude) = integer(value)?;
-            let number = i128::from(magnitude);
-            Ok(if negative { -number } else { number })
+            Ok((negative, magnitude.into()))
         }
-        Kind::Bit => bits(value.bytes()).map(i128::from),
+        Kind::Bit => bits(value.bytes()).map(|bits| (false, bits.into())),
         Kind::Decimal => whole_decimal(value.bytes()),
         _ => Err(ValueError::Type),
     }
@@ -218,8 +227,8 @@ fn parse_long(digits: &[u8]) -> Result<u64, ValueError> {
     })
 }
 
-/// The integer that a DECIMAL without a fraction is.
-fn whole_decimal(text: &[u8]) -> Result<i128, ValueError> {
+/// The sign and the magnitude of a DECIMAL without a fraction.
+fn whole_decimal(text: &[u8]) -> Result<(bool, u128), ValueError> {
     if text.len() > MAX_NUMBER {
         return Err(ValueError::Malformed);
     }
@@ -238,11 +247,10 @@ fn whole_decimal(text: &[u8]) -> Result<i128, ValueError> {
     if fraction.iter().any(|&byte| byte != b'0') {
         return Err(ValueError::Inexact);
     }
-    let number = whole.iter().try_fold(0_i128, |number, &byte| {
-        number.checked_mul(10)?.checked_add(i128::from(byte.wrapping_sub(b'0')))
+    let magnitude = whole.iter().try_fold(0_u128, |number, &byte| {
+        number.checked_mul(10)?.checked_add(u128::from(byte.wrapping_sub(b'0')))
     });
-    let number = number.ok_or(ValueError::Range)?;
-    Ok(if negative { -number } else { number })
+    Ok((negative, magnitude.ok_or(ValueError::Range)?))
 }
 
 /// The number that big-endian bits are.
@@ -294,6 +302,20 @@ mod tests {
         assert_eq!(int(b"-0"), Ok(0_u8));
         assert_eq!(int(b"-5"), Ok(-5_i128));
         assert_eq!(int(b"18446744073709551615"), Ok(u128::from(u64::MAX)));
+        let decimal = |text: &str| (wide::<i128>(text), wide::<u128>(text));
+        let out_of_range = ValueError::Range;
+        assert_eq!(decimal(&i128::MIN.to_string()), (Ok(i128::MIN), Err(out_of_range)));
+        assert_eq!(decimal(&u128::MAX.to_string()), (Err(out_of_range), Ok(u128::MAX)));
+        assert_eq!(
+            wide::<i128>("-170141183460469231731687303715884105729"),
+            Err(ValueError::Range)
+        );
+        assert_eq!(wide::<u128>("340282366920938463463374607431768211456"), Err(ValueError::Range));
+        assert_eq!(decimal("-0"), (Ok(0), Ok(0)));
+    }
+
+    fn wide<T: for<'r> FromValue<'r>>(text: &str) -> Result<T, ValueError> {
+        read(text.as_bytes(), ColumnType::NEWDECIMAL)
     }
 
     #[test]

@@ -36,8 +36,21 @@ fn shown(value: RawValue<'_>) -> Result<String, ValueError> {
     // 31 means that the column has no fixed number of digits.
     let digits = usize::from(info.decimals).min(6);
     Ok(match value.column_type() {
-        ColumnType::FLOAT => f32::from_value(value)?.to_string(),
-        ColumnType::DOUBLE => f64::from_value(value)?.to_string(),
+        // Fewer decimals than 31 are fixed ones.
+        ColumnType::FLOAT if info.decimals < 31 => {
+            format!("{:.1$}", f32::from_value(value)?, usize::from(info.decimals))
+        }
+        ColumnType::DOUBLE if info.decimals < 31 => {
+            format!("{:.1$}", f64::from_value(value)?, usize::from(info.decimals))
+        }
+        ColumnType::FLOAT => {
+            let number = f32::from_value(value)?;
+            shown_float(number.to_string(), format!("{number:e}"))
+        }
+        ColumnType::DOUBLE => {
+            let number = f64::from_value(value)?;
+            shown_float(number.to_string(), format!("{number:e}"))
+        }
         ColumnType::DATE | ColumnType::NEWDATE => Date::from_value(value)?.to_string(),
         ColumnType::TIME => format!("{:.digits$}", Time::from_value(value)?),
         ColumnType::DATETIME | ColumnType::TIMESTAMP => {
@@ -51,6 +64,20 @@ fn shown(value: RawValue<'_>) -> Result<String, ValueError> {
         }
         _ => i128::from_value(value)?.to_string(),
     })
+}
+
+/// A float as servers show it: they write numbers below 1e-15, and those with more than 15 digits
+/// in front of the point that are not all significant, with an exponent.
+fn shown_float(plain: String, scientific: String) -> String {
+    let Some((digits, exponent)) = scientific.split_once('e') else { return plain };
+    let Ok(exponent) = exponent.parse::<i32>() else { return plain };
+    let significant = digits.bytes().filter(u8::is_ascii_digit).count();
+    let whole = exponent.saturating_add(1);
+    let all_significant = usize::try_from(whole).is_ok_and(|whole| significant > whole);
+    match (-14..=15).contains(&whole) || all_significant {
+        true => plain,
+        false => scientific,
+    }
 }
 
 impl<'r> FromValue<'r> for &'r [u8] {
@@ -155,10 +182,29 @@ pub(super) mod tests {
         assert_eq!(text(&[], ColumnType::DATE), "0000-00-00");
         assert_eq!(text(&[], ColumnType::DATETIME), "0000-00-00 00:00:00.000");
         assert_eq!(text(&[1, 0, 0, 0, 0, 1, 2, 3], ColumnType::TIME), "-01:02:03.000");
+        assert_eq!(text(&1.5_f64.to_le_bytes(), ColumnType::DOUBLE), "1.500");
+        assert_eq!(text(&1.5_f32.to_le_bytes(), ColumnType::FLOAT), "1.500");
         let flags = ColumnFlags::ZEROFILL.with(ColumnFlags::UNSIGNED);
         let padded: String =
             read_as(&[42, 0], ColumnType::SHORT, 63, flags, Format::Binary).unwrap();
         assert_eq!(padded, "00042");
+    }
+
+    #[test]
+    fn floats_show_with_an_exponent_where_servers_do() {
+        for (number, text) in [
+            (0.0, "0"),
+            (-0.1, "-0.1"),
+            (1e14, "100000000000000"),
+            (1e15, "1e15"),
+            (-1e100, "-1e100"),
+            (1e-15, "0.000000000000001"),
+            (1e-16, "1e-16"),
+            (123_456_789_012_345_680.0, "1.2345678901234568e17"),
+            (1_234_567_890_123_456.8, "1234567890123456.8"),
+        ] {
+            assert_eq!(shown_float(f64::to_string(&number), format!("{number:e}")), text);
+        }
     }
 
     #[test]

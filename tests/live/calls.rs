@@ -68,7 +68,7 @@ fn warnings_of_each_of_several_results() {
 
 /// A session whose database has the procedures `p0`, `p1`, `p2` with as many result sets, and a
 /// table `t` of three rows.
-async fn procedures(target: &Target) -> Session {
+pub async fn procedures(target: &Target) -> Session {
     let mut session = target.session().await;
     target.database(&mut session).await;
     for sql in [

@@ -19,6 +19,7 @@ mod servers;
 
 mod accounts;
 mod calls;
+mod cursors;
 mod facts;
 mod foreign;
 mod greeting;
@@ -26,10 +27,14 @@ mod large;
 mod leaving;
 mod names;
 mod queries;
+mod random;
 mod server_errors;
+mod statements;
 mod target;
 mod tls12;
+mod transactions;
 mod transports;
 mod types;
+mod values;
 
 use target::{Target, each_server};

@@ -19,6 +19,7 @@ mod replies;
 mod rows;
 mod secrets;
 mod sentences;
+mod statements;
 mod time;
 mod tls;
 mod transcripts;

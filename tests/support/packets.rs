@@ -1,9 +1,10 @@
 //! Server packets, one after another, for a script to send or to cut to pieces.
 
+use mywire::wire::binary_row::{BinaryRow, Layout};
 use mywire::wire::{
     AuthMoreData, AuthSwitchRequest, Capabilities, ColumnDefinition, ColumnFlags, ColumnType,
-    EofPacket, ErrPacket, ExtendedMetadata, Greeting, OkPacket, ProgressReport, ResultSetHeader,
-    SessionState, StatusFlags, TextRow, packet, reply,
+    EofPacket, ErrPacket, ExtendedMetadata, Greeting, OkPacket, PrepareOk, ProgressReport,
+    ResultSetHeader, SessionState, StatusFlags, TextRow, packet, reply,
 };
 
 /// Framed packets under construction. Each method appends one, with the next sequence id, as a
@@ -102,6 +103,40 @@ impl Packets {
             true => self,
             false => self.eof(StatusFlags::AUTOCOMMIT),
         }
+    }
+
+    /// The reply to COM_STMT_PREPARE, with its groups of definitions.
+    pub fn prepared(
+        mut self,
+        statement: u32,
+        parameters: u16,
+        columns: &[ColumnDefinition<'_>],
+    ) -> Self {
+        let count = u16::try_from(columns.len()).expect("a count");
+        let ok = PrepareOk {
+            statement,
+            columns: count,
+            parameters,
+            warnings: 0,
+            metadata_follows: true,
+        };
+        self = self.message(|capabilities, out| ok.encode(capabilities, out));
+        let parameter = column("?", ColumnType::VAR_STRING);
+        let deprecated = self.capabilities.contains(Capabilities::DEPRECATE_EOF);
+        for group in [&vec![parameter; usize::from(parameters)], columns] {
+            for definition in group {
+                self = self.message(|capabilities, out| definition.encode(capabilities, out));
+            }
+            if !group.is_empty() && !deprecated {
+                self = self.eof(StatusFlags::AUTOCOMMIT);
+            }
+        }
+        self
+    }
+
+    /// A row of the binary protocol.
+    pub fn binary_row(self, cells: &[(Layout, Option<&[u8]>)]) -> Self {
+        self.message(|_, out| BinaryRow::encode(cells.iter().copied(), out))
     }
 
     /// A row of text values.

@@ -1,0 +1,369 @@
+//! Prepared statements: what goes out byte by byte, and replies that no honest server gives.
+
+use std::time::Duration;
+
+use mywire::error::{ProtocolErrorKind, ValueError};
+use mywire::wire::binary_row::Layout;
+use mywire::wire::{
+    Capabilities, ColumnDefinition, ColumnType, Command, Execute, Greeting, StatusFlags,
+};
+use mywire::{Error, OwnedRow, Sent};
+use tokio::time::{sleep, timeout};
+
+use crate::scripted::*;
+
+/// A server with and one without `DEPRECATE_EOF`.
+fn both_modes() -> [Greeting<'static>; 2] {
+    let old = mysql().capabilities.without(Capabilities::DEPRECATE_EOF);
+    [mysql(), Greeting { capabilities: old, ..mysql() }]
+}
+
+fn number() -> ColumnDefinition<'static> {
+    column("n", ColumnType::LONGLONG)
+}
+
+/// Binary rows of one BIGINT.
+fn binary_numbers(mut reply: Packets, numbers: impl IntoIterator<Item = u64>) -> Packets {
+    for number in numbers {
+        reply = reply.binary_row(&[(Layout::Fixed(8), Some(&number.to_le_bytes()))]);
+    }
+    reply
+}
+
+async fn expect_prepare(server: &mut Server, sql: &str, statement: u32, parameters: u16) {
+    server.expect(Command::StmtPrepare(sql.as_bytes())).await;
+    server.send(server.reply().prepared(statement, parameters, &[number()])).await;
+}
+
+#[test]
+fn e47_groups_of_definitions_in_both_modes() {
+    for greeting in both_modes() {
+        for (parameters, columns) in [(0, 0), (2, 0), (0, 2), (2, 2)] {
+            run(async move {
+                let (mut session, script) =
+                    logged_in(greeting, &config(), move |mut server| async move {
+                        server.expect(Command::StmtPrepare(b"x")).await;
+                        let columns = vec![number(); columns];
+                        server.send(server.reply().prepared(7, parameters, &columns)).await;
+                        server.echo().await;
+                    })
+                    .await;
+                let statement = session.prepare("x").await.unwrap();
+                assert_eq!(statement.parameters(), usize::from(parameters));
+                assert_eq!(statement.columns().len(), columns);
+                assert_in_step(&mut session).await;
+                drop((session, statement));
+                script.done().await;
+            });
+        }
+    }
+}
+
+/// K-11, K-14: every byte of two executions; equal types are not sent twice, others are.
+#[test]
+fn e89_the_bytes_of_executions() {
+    run(async {
+        let (mut session, script) = logged_in(mysql(), &config(), |mut server| async move {
+            expect_prepare(&mut server, "x", 0x0403_0201, 2).await;
+            let expected: [&[u8]; 5] = [
+                b"\x17\x01\x02\x03\x04\0\x01\0\0\0\0\x01\x08\0\xFD\0\x07\0\0\0\0\0\0\0\x02ab",
+                b"\x17\x01\x02\x03\x04\0\x01\0\0\0\0\0\x08\0\0\0\0\0\0\0\x01c",
+                b"\x17\x01\x02\x03\x04\0\x01\0\0\0\x02\0\x09\0\0\0\0\0\0\0",
+                b"\x17\x01\x02\x03\x04\0\x01\0\0\0\0\x01\x01\x80\xFD\0\xFF\0",
+                // After an error nobody knows which types the server has.
+                b"\x17\x01\x02\x03\x04\0\x01\0\0\0\0\x01\x01\x80\xFD\0\xFF\0",
+            ];
+            for (i, expected) in expected.into_iter().enumerate() {
+                assert_eq!(server.command().await, expected, "execution {i}");
+                let reply = server.reply();
+                server.send(if i == 3 { reply.err(1062, "twice") } else { reply.ok() }).await;
+            }
+            server.echo().await;
+        })
+        .await;
+        let x = session.prepare("x").await.unwrap();
+        session.execute(&x, (7_i64, "ab")).await.unwrap();
+        session.execute(&x, (8_i64, "c")).await.unwrap();
+        session.execute(&x, (9_i64, None::<&str>)).await.unwrap();
+        let error = session.execute(&x, (255_u8, "")).await.unwrap_err();
+        assert_eq!(error.as_server().unwrap().code(), 1062);
+        session.execute(&x, (255_u8, "")).await.unwrap();
+        // Refused before a byte of it is written.
+        let written = script.wire.len();
+        let error = session.execute(&x, (f64::NAN, "")).await.unwrap_err();
+        assert_eq!(error.was_sent(), Sent::No);
+        assert_eq!(script.wire.len(), written);
+        assert_in_step(&mut session).await;
+        drop((session, x));
+        script.done().await;
+    });
+}
+
+#[test]
+fn e83_closes_go_out_with_the_next_command() {
+    run(async {
+        let (mut session, script) = logged_in(mysql(), &config(), |mut server| async move {
+            expect_prepare(&mut server, "a", 1, 0).await;
+            expect_prepare(&mut server, "b", 2, 0).await;
+            server.expect(Command::StmtClose(1)).await;
+            server.expect(Command::StmtClose(2)).await;
+            server.expect(Command::Ping).await;
+            server.send(server.reply().ok()).await;
+            server.echo().await;
+        })
+        .await;
+        let (a, b) = (session.prepare("a").await.unwrap(), session.prepare("b").await.unwrap());
+        let before = script.wire.writes().len();
+        drop(a);
+        drop(b);
+        assert_eq!(script.wire.writes().len(), before);
+        session.ping().await.unwrap();
+        assert_eq!(script.wire.writes().len(), before + 1, "one write");
+        assert_in_step(&mut session).await;
+        drop(session);
+        script.done().await;
+    });
+}
+
+#[test]
+fn e90_at_the_servers_limit_the_cache_is_given_back_first() {
+    run(async {
+        let (mut session, script) = logged_in(mysql(), &config(), |mut server| async move {
+            expect_prepare(&mut server, "a ?", 1, 1).await;
+            server.command().await;
+            server.send(server.reply().ok()).await;
+            server.expect(Command::StmtPrepare(b"b ?")).await;
+            server.send(server.reply().err(1461, "too many")).await;
+            server.expect(Command::StmtClose(1)).await;
+            expect_prepare(&mut server, "b ?", 2, 1).await;
+            server.command().await;
+            server.send(server.reply().ok()).await;
+            // Nothing is left to give back: the error is the caller's.
+            for _ in 0..2 {
+                if matches!(Command::decode(&server.command().await), Ok(Command::StmtClose(2))) {
+                    server.command().await;
+                }
+                server.send(server.reply().err(1461, "too many")).await;
+            }
+            server.echo().await;
+        })
+        .await;
+        session.execute("a ?", (1,)).await.unwrap();
+        session.execute("b ?", (1,)).await.unwrap();
+        let error = session.execute("c ?", (1,)).await.unwrap_err();
+        assert_eq!(error.as_server().unwrap().code(), 1461);
+        assert_in_step(&mut session).await;
+        drop(session);
+        script.done().await;
+    });
+}
+
+/// K-22, E-80, E-81: a cursor, in both modes, whose end has both flags set.
+#[test]
+fn e80_e81_cursors_in_both_modes() {
+    for greeting in both_modes() {
+        for opened in [true, false] {
+            run(async move {
+                let (mut session, script) =
+                    logged_in(greeting, &config(), move |mut server| async move {
+                        expect_prepare(&mut server, "x", 5, 0).await;
+                        let flags = Execute::CURSOR_READ_ONLY;
+                        let execute = Execute { statement: 5, flags, parameters: &[] };
+                        server.expect(Command::StmtExecute(execute)).await;
+                        send_cursor(&mut server, opened).await;
+                        if opened {
+                            let exists = StatusFlags::CURSOR_EXISTS;
+                            let last = exists.with(StatusFlags::LAST_ROW_SENT);
+                            for (numbers, status) in [(0..2, exists), (2..4, exists), (4..5, last)]
+                            {
+                                server.expect(Command::StmtFetch { statement: 5, rows: 2 }).await;
+                                let reply = binary_numbers(server.reply(), numbers);
+                                server.send(reply.end_with(&ok_status(status))).await;
+                            }
+                        }
+                        server.echo().await;
+                    })
+                    .await;
+                let x = session.prepare("x").await.unwrap().with_fetch_size(2);
+                let all: Vec<u64> = session.fetch_all(&x, ()).await.unwrap();
+                assert_eq!(all, [0, 1, 2, 3, 4]);
+                assert_in_step(&mut session).await;
+                drop((session, x));
+                script.done().await;
+            });
+        }
+    }
+}
+
+/// The head of a result set whose rows are in a cursor, or follow.
+async fn send_cursor(server: &mut Server, opened: bool) {
+    let exists = ok_status(StatusFlags::CURSOR_EXISTS);
+    let deprecated = server.capabilities().contains(Capabilities::DEPRECATE_EOF);
+    let reply = match (opened, deprecated) {
+        (false, _) => binary_numbers(server.reply().columns(&[number()]), 0..5).end(),
+        (true, true) => server.reply().columns(&[number()]).end_with(&exists),
+        (true, false) => {
+            let mut definition = Vec::new();
+            number().encode(server.capabilities(), &mut definition);
+            server.reply().payload(&[1]).payload(&definition).eof(StatusFlags::CURSOR_EXISTS)
+        }
+    };
+    server.send(reply).await;
+}
+
+#[test]
+fn e76_e77_binary_rows_that_are_not_what_they_should_be() {
+    let (long, unknown) = (ColumnType::LONG, ColumnType(200));
+    for (column_type, payload, fatal) in [
+        (long, &b"\0\0\x01\0\0"[..], false),
+        (long, b"\0\0\x01\0\0\0\0", false),
+        (long, b"\0", false),
+        (unknown, b"\0\0\x01x", false),
+        (long, b"\x01\0\x01\0\0\0", true),
+        (long, b"\xFB", true),
+    ] {
+        run(async move {
+            let (mut session, script) =
+                logged_in(mysql(), &config(), move |mut server| async move {
+                    expect_prepare(&mut server, "x", 5, 0).await;
+                    server.command().await;
+                    let reply = server.reply().columns(&[column("c", column_type)]);
+                    server.send(reply.payload(payload).end()).await;
+                    server.echo().await;
+                })
+                .await;
+            let x = session.prepare("x").await.unwrap();
+            let row = session.fetch_all::<(i64,)>(&x, ()).await;
+            let error = row.unwrap_err();
+            if fatal {
+                let Error::Protocol(protocol) = &error else { panic!("{payload:?}: {error}") };
+                let unexpected = matches!(protocol.kind(), ProtocolErrorKind::Unexpected { .. });
+                assert!(unexpected, "{payload:?}: {error}");
+                assert_dead(&mut session, &script).await;
+            } else {
+                // The packets are in step all the same, so the session is.
+                let Error::Column(column) = &error else { panic!("{payload:?}: {error}") };
+                assert_eq!(column.reason(), ValueError::Row, "{payload:?}");
+                assert_in_step(&mut session).await;
+            }
+            drop((session, x));
+            script.abandon();
+        });
+    }
+}
+
+/// E-93: only a query can be answered by a request for a file.
+#[test]
+fn e93_no_file_for_a_prepared_statement() {
+    for prepared in [false, true] {
+        run(async move {
+            let (mut session, script) =
+                logged_in(mysql(), &config(), move |mut server| async move {
+                    if prepared {
+                        expect_prepare(&mut server, "x", 5, 0).await;
+                    }
+                    server.command().await;
+                    server.send(server.reply().payload(b"\xFB/etc/passwd")).await;
+                    server.until_closed().await;
+                })
+                .await;
+            let error = match session.prepare("x").await {
+                Ok(x) => session.execute(&x, ()).await.unwrap_err(),
+                Err(error) => error,
+            };
+            assert!(matches!(error, Error::Protocol(_)), "{error}");
+            assert_dead(&mut session, &script).await;
+            drop(session);
+            script.done().await;
+        });
+    }
+}
+
+#[test]
+fn errors_in_prepare_leave_the_session_in_step() {
+    run(async {
+        let (mut session, script) = logged_in(mysql(), &config(), |mut server| async move {
+            server.expect(Command::StmtPrepare(b"x")).await;
+            server.send(server.reply().err(1064, "no")).await;
+            server.echo().await;
+        })
+        .await;
+        let error = session.prepare("x").await.unwrap_err();
+        assert_eq!(error.as_server().unwrap().code(), 1064);
+        assert_in_step(&mut session).await;
+        drop(session);
+        script.done().await;
+    });
+}
+
+/// A statement that was prepared for a future that is gone is nobody's: it is closed.
+#[test]
+fn e95_a_dropped_prepare_leaves_no_statement_behind() {
+    run(async {
+        let (mut session, script) = logged_in(mysql(), &config(), |mut server| async move {
+            server.expect(Command::StmtPrepare(b"x")).await;
+            sleep(Duration::from_secs(10)).await;
+            server.send(server.reply().prepared(9, 1, &[number()])).await;
+            server.expect(Command::StmtClose(9)).await;
+            server.echo().await;
+        })
+        .await;
+        assert!(timeout(Duration::from_secs(5), session.prepare("x")).await.is_err());
+        assert_in_step(&mut session).await;
+        drop(session);
+        script.done().await;
+    });
+}
+
+/// Prepare, execute and two fetches, given up at every moment.
+#[test]
+fn e95_t60_dropped_at_any_moment_of_a_cursor() {
+    for half_seconds in 0..32_u32 {
+        run(async move {
+            let (mut session, script) = logged_in(mysql(), &config(), |mut server| async move {
+                loop {
+                    let payload = server.command().await;
+                    let reply = server.reply();
+                    let exists = StatusFlags::CURSOR_EXISTS;
+                    let reply = match Command::decode(&payload).unwrap() {
+                        Command::StmtPrepare(_) => reply.prepared(3, 1, &[number()]),
+                        Command::StmtExecute(_) => {
+                            reply.columns(&[number()]).end_with(&ok_status(exists))
+                        }
+                        Command::StmtFetch { .. } => {
+                            let status = StatusFlags::LAST_ROW_SENT;
+                            binary_numbers(reply, [1, 2]).end_with(&ok_status(status))
+                        }
+                        Command::StmtClose(_) => continue,
+                        Command::Query(sql) => {
+                            let columns = [column("echo", ColumnType::VAR_STRING)];
+                            let reply = reply.columns(&columns).row_of(&[Some(sql)]).end();
+                            server.send(reply).await;
+                            server.echo().await;
+                            return;
+                        }
+                        other => panic!("{other:?}"),
+                    };
+                    for part in reply.bytes().chunks(reply.bytes().len() / 3 + 1) {
+                        sleep(Duration::from_secs(1)).await;
+                        server.write(part).await;
+                    }
+                }
+            })
+            .await;
+            let patience = Duration::from_millis(500) * half_seconds + Duration::from_millis(1);
+            let whole = timeout(patience, async {
+                let x = session.prepare("x").await.unwrap().with_fetch_size(2);
+                session.fetch_all::<OwnedRow>(&x, (1,)).await.unwrap().len()
+            })
+            .await;
+            assert_eq!(whole.is_ok(), half_seconds >= 18, "{half_seconds}");
+            if let Ok(rows) = whole {
+                assert_eq!(rows, 2);
+            }
+            assert_in_step(&mut session).await;
+            drop(session);
+            script.done().await;
+        });
+    }
+}
