@@ -11,6 +11,8 @@
 mod vector_fields;
 #[path = "support/vector_sessions.rs"]
 mod vector_sessions;
+#[path = "support/vector_statements.rs"]
+mod vector_statements;
 #[path = "support/vectors.rs"]
 mod vectors;
 
@@ -24,7 +26,7 @@ use vectors::Block;
 
 /// Every message that `mywire::wire` builds, with the sides that a vector must come from: `true` if a
 /// real server or client sends it to the servers at hand, `false` if only a hand-made vector can be.
-const MESSAGES: [(&str, bool); 18] = [
+const MESSAGES: [(&str, bool); 20] = [
     ("PacketHeader", false),
     ("LengthEncodedInteger", false),
     ("Greeting", true),
@@ -43,10 +45,24 @@ const MESSAGES: [(&str, bool); 18] = [
     ("ResultSetHeader", true),
     ("ColumnDefinition", true),
     ("TextRow", true),
+    ("PrepareOk", true),
+    ("BinaryRow", true),
     ("LocalInfileRequest", true),
 ];
 
-const COMMANDS: [&str; 5] = ["QUIT", "INIT_DB", "QUERY", "PING", "RESET_CONNECTION"];
+const COMMANDS: [&str; 11] = [
+    "QUIT",
+    "INIT_DB",
+    "QUERY",
+    "PING",
+    "RESET_CONNECTION",
+    "STMT_PREPARE",
+    "STMT_EXECUTE",
+    "STMT_SEND_LONG_DATA",
+    "STMT_CLOSE",
+    "STMT_RESET",
+    "STMT_FETCH",
+];
 
 const STATE_BLOCKS: [&str; 6] = [
     "SYSTEM_VARIABLES",
@@ -99,10 +115,11 @@ const EXTENDED_TYPES: [&str; 9] = [
 const SOURCES: [&str; 4] = ["MySQL 9.7", "MariaDB 11.8", "MariaDB 10.11", "hand-made"];
 
 /// Why a vector may encode to other bytes than its own.
-const DIFFERENCES: [&str; 7] = [
+const DIFFERENCES: [&str; 8] = [
     "non-minimal-length",
     "trailing-bytes",
     "missing-nul",
+    "missing-warnings",
     "nonce-padding",
     "ignored-bytes",
     "bare-info",
@@ -236,6 +253,25 @@ fn each_column_type_has_a_vector() {
         };
         let found = vectors.iter().filter(is).count();
         assert!(found > 0, "extended type {name} has no vector");
+    }
+}
+
+#[test]
+fn r39_each_column_type_has_a_value_in_a_recorded_binary_row() {
+    let vectors = all_vectors();
+    for column_type in COLUMN_TYPES {
+        let name = column_type.name().unwrap();
+        let holds = |vector: &&Block| {
+            let types = vector.find("types").unwrap_or_default().split(" | ");
+            vector.header("message") == "BinaryRow"
+                && vector.header("source") != "hand-made"
+                && types.zip(&vector.fields).any(|(found, (_, value))| {
+                    let null = value == "NULL";
+                    found.trim_end_matches(" UNSIGNED") == name
+                        && null == (column_type == ColumnType::NULL)
+                })
+        };
+        assert!(vectors.iter().any(|vector| holds(&vector)), "{name} has no value");
     }
 }
 
