@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// The order is that of the layers, lowest first. `value` and `columns` know each other: a value is
 /// its bytes and what its column says. `row` is above both; `config` above `auth`, whose policy it
 /// makes.
-const IMPORTS: [(&str, &[&str]); 13] = [
+const IMPORTS: [(&str, &[&str]); 14] = [
     ("wire", &[]),
     ("secret", &[]),
     ("auth", &["secret"]),
@@ -20,14 +20,18 @@ const IMPORTS: [(&str, &[&str]); 13] = [
     ("columns", &["value", "wire"]),
     ("row", &["columns", "error", "value", "wire"]),
     ("params", &["error", "value", "wire"]),
+    ("named", &["error", "params", "value"]),
     ("proto", &["auth", "columns", "config", "error", "row", "secret", "value", "wire"]),
     ("tls_config", &["config", "secret"]),
     ("login", &["config", "error", "proto", "tls_config", "wire"]),
-    ("session", &["columns", "config", "error", "login", "params", "proto", "row", "wire"]),
+    (
+        "session",
+        &["columns", "config", "error", "login", "named", "params", "proto", "row", "wire"],
+    ),
 ];
 
 /// Modules that never see a socket, a clock, a file, the environment or a runtime.
-const PURE: [&str; 7] = ["wire", "auth", "value", "params", "proto", "columns", "row"];
+const PURE: [&str; 8] = ["wire", "auth", "value", "params", "named", "proto", "columns", "row"];
 
 const IMPURE: [&str; 9] = [
     "std::io",

@@ -2,7 +2,7 @@
 //!
 //! Both types of MariaDB are text in both protocols, with their names in the extended metadata.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{FromValue, Kind, RawValue, ToValue};
 use crate::error::ValueError;
