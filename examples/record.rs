@@ -24,7 +24,7 @@ use std::{env, fmt, thread};
 
 use mywire::wire::packet::{HEADER_SIZE, MAX_CHUNK};
 use mywire::wire::{
-    Capabilities, Command, EofPacket, Greeting, LoginRequest, OkPacket, PacketHeader,
+    Capabilities, Command, EofPacket, Greeting, LoginRequest, OkPacket, PacketHeader, PrepareOk,
     ProgressReport, ResultSetHeader, StatusFlags, auth, infile, reply,
 };
 
@@ -134,9 +134,10 @@ enum Side {
 ///
 /// ```text
 ///   Greeting → Login → Authentication → Commands → Reply → Columns → ColumnsEnd → Rows
-///                                          ▲         ▲ │ └ Infile        │         │
-///                                          └─────────┼─┴─────────────────┴─────────┘
-///                                                    └ more results
+///                                          ▲ │       ▲ │ └ Infile        │         │
+///                                          └─┼───────┼─┴─────────────────┴─────────┘
+///                                            │       └ more results
+///        COM_STMT_PREPARE: Parameters → ParametersEnd → Columns;  COM_STMT_FETCH: Rows
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -145,6 +146,9 @@ enum State {
     Authentication,
     Commands,
     Reply,
+    /// Definitions of a prepared statement's parameters, and how many of columns follow them.
+    Parameters(u16, u16),
+    ParametersEnd(u16),
     Columns(u64),
     ColumnsEnd,
     Rows,
@@ -157,20 +161,33 @@ enum State {
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Parameters(..) => f.write_str("Parameters"),
+            Self::ParametersEnd(_) => f.write_str("ParametersEnd"),
             Self::Columns(_) => f.write_str("Columns"),
             state => write!(f, "{state:?}"),
         }
     }
 }
 
+/// What a reply answers, which tells how to read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answered {
+    Query,
+    Prepare,
+    Execute,
+    Fetch,
+    Unfollowed,
+}
+
 /// One connection's conversation, followed packet by packet.
 struct Conversation {
     state: State,
+    answered: Answered,
     keep_tls: bool,
     offered: Capabilities,
     capabilities: Capabilities,
-    /// The states that the replies to commands already sent begin in.
-    due: VecDeque<State>,
+    /// The commands already sent whose replies are due.
+    due: VecDeque<Answered>,
     log: Log,
 }
 
@@ -178,6 +195,7 @@ impl Conversation {
     fn new(log: Log, keep_tls: bool) -> Self {
         Self {
             state: State::Greeting,
+            answered: Answered::Query,
             keep_tls,
             offered: Capabilities::NONE,
             capabilities: Capabilities::NONE,
@@ -195,7 +213,12 @@ impl Conversation {
         continued: bool,
     ) -> io::Result<()> {
         if side == Side::Server && matches!(self.state, State::Commands | State::Unfollowed) {
-            self.state = self.due.pop_front().unwrap_or(self.state);
+            self.answered = self.due.pop_front().unwrap_or(Answered::Unfollowed);
+            self.state = match self.answered {
+                Answered::Unfollowed => State::Unfollowed,
+                Answered::Fetch => State::Rows,
+                _ => State::Reply,
+            };
         }
         let state = self.state;
         let mut extra = String::new();
@@ -249,15 +272,20 @@ impl Conversation {
             }
             State::Infile => "LocalInfileData",
             _ => match Command::decode(payload) {
-                Ok(Command::Quit) => "Command",
-                // COM_STMT_SEND_LONG_DATA and COM_STMT_CLOSE have no reply.
-                Err(_) if matches!(payload.first(), Some(0x18 | 0x19)) => "UnfollowedCommand",
-                Ok(_) => {
-                    self.due.push_back(State::Reply);
+                Ok(
+                    Command::Quit | Command::StmtSendLongData { .. } | Command::StmtClose(_),
+                ) => "Command",
+                Ok(command) => {
+                    self.due.push_back(match command {
+                        Command::StmtPrepare(_) => Answered::Prepare,
+                        Command::StmtExecute(_) => Answered::Execute,
+                        Command::StmtFetch { .. } => Answered::Fetch,
+                        _ => Answered::Query,
+                    });
                     "Command"
                 }
                 Err(_) => {
-                    self.due.push_back(State::Unfollowed);
+                    self.due.push_back(Answered::Unfollowed);
                     "UnfollowedCommand"
                 }
             },
@@ -287,6 +315,9 @@ impl Conversation {
                 self.state = State::Commands;
                 "ErrPacket"
             }
+            (State::Reply, Some(&reply::OK)) if self.answered == Answered::Prepare => {
+                self.on_prepare_ok(payload)
+            }
             (State::Reply, Some(&reply::OK)) => self.ok(payload),
             (State::Reply, Some(&infile::LOCAL_INFILE)) => {
                 self.state = State::Infile;
@@ -305,16 +336,29 @@ impl Conversation {
                 }
                 Err(_) => "Unknown",
             },
+            (State::Parameters(left, columns), _) => {
+                self.state = match left.saturating_sub(1) {
+                    0 if deprecate_eof => Self::prepared_columns(columns),
+                    0 => State::ParametersEnd(columns),
+                    left => State::Parameters(left, columns),
+                };
+                "ColumnDefinition"
+            }
+            (State::ParametersEnd(columns), _) => {
+                self.state = Self::prepared_columns(columns);
+                "EofPacket"
+            }
             (State::Columns(left), _) => {
                 self.state = match left.saturating_sub(1) {
-                    0 if deprecate_eof => State::Rows,
+                    0 if deprecate_eof => self.after_columns(StatusFlags::default()),
                     0 => State::ColumnsEnd,
                     left => State::Columns(left),
                 };
                 "ColumnDefinition"
             }
             (State::ColumnsEnd, _) => {
-                self.state = State::Rows;
+                let status = EofPacket::decode(payload).map_or(StatusFlags::default(), |eof| eof.status);
+                self.state = self.after_columns(status);
                 "EofPacket"
             }
             (State::Rows, Some(&reply::EOF)) if payload.len() == EofPacket::SIZE => {
@@ -326,8 +370,29 @@ impl Conversation {
             }
             // A row starts so only if its first value takes 16 MiB and more.
             (State::Rows, Some(&reply::EOF)) if deprecate_eof && !continued => self.ok(payload),
+            _ if matches!(self.answered, Answered::Execute | Answered::Fetch) => "BinaryRow",
             _ => "TextRow",
         }
+    }
+
+    fn on_prepare_ok(&mut self, payload: &[u8]) -> &'static str {
+        let Ok(ok) = PrepareOk::decode(payload, self.capabilities) else { return "Unknown" };
+        self.state = match ok {
+            PrepareOk { metadata_follows: false, .. } => State::Commands,
+            PrepareOk { parameters: 0, columns, .. } => Self::prepared_columns(columns),
+            PrepareOk { parameters, columns, .. } => State::Parameters(parameters, columns),
+        };
+        "PrepareOk"
+    }
+
+    fn prepared_columns(columns: u16) -> State {
+        if columns == 0 { State::Commands } else { State::Columns(columns.into()) }
+    }
+
+    /// A prepared statement has no rows yet, and those of a cursor are to be fetched.
+    fn after_columns(&self, status: StatusFlags) -> State {
+        let no_rows = status.contains(StatusFlags::CURSOR_EXISTS);
+        if no_rows || self.answered == Answered::Prepare { State::Commands } else { State::Rows }
     }
 
     fn ok(&mut self, payload: &[u8]) -> &'static str {
