@@ -183,6 +183,8 @@ enum Answered {
 struct Conversation {
     state: State,
     answered: Answered,
+    /// A result set of OUT parameters, which says only in front of them that a result follows.
+    out_params: bool,
     keep_tls: bool,
     offered: Capabilities,
     capabilities: Capabilities,
@@ -196,6 +198,7 @@ impl Conversation {
         Self {
             state: State::Greeting,
             answered: Answered::Query,
+            out_params: false,
             keep_tls,
             offered: Capabilities::NONE,
             capabilities: Capabilities::NONE,
@@ -272,9 +275,9 @@ impl Conversation {
             }
             State::Infile => "LocalInfileData",
             _ => match Command::decode(payload) {
-                Ok(
-                    Command::Quit | Command::StmtSendLongData { .. } | Command::StmtClose(_),
-                ) => "Command",
+                Ok(Command::Quit | Command::StmtSendLongData { .. } | Command::StmtClose(_)) => {
+                    "Command"
+                }
                 Ok(command) => {
                     self.due.push_back(match command {
                         Command::StmtPrepare(_) => Answered::Prepare,
@@ -357,7 +360,8 @@ impl Conversation {
                 "ColumnDefinition"
             }
             (State::ColumnsEnd, _) => {
-                let status = EofPacket::decode(payload).map_or(StatusFlags::default(), |eof| eof.status);
+                let status =
+                    EofPacket::decode(payload).map_or(StatusFlags::default(), |eof| eof.status);
                 self.state = self.after_columns(status);
                 "EofPacket"
             }
@@ -390,8 +394,9 @@ impl Conversation {
     }
 
     /// A prepared statement has no rows yet, and those of a cursor are to be fetched.
-    fn after_columns(&self, status: StatusFlags) -> State {
+    fn after_columns(&mut self, status: StatusFlags) -> State {
         let no_rows = status.contains(StatusFlags::CURSOR_EXISTS);
+        self.out_params = status.contains(StatusFlags::PS_OUT_PARAMS);
         if no_rows || self.answered == Answered::Prepare { State::Commands } else { State::Rows }
     }
 
@@ -402,7 +407,8 @@ impl Conversation {
     }
 
     fn result_ends(&mut self, status: StatusFlags) {
-        let more = status.contains(StatusFlags::MORE_RESULTS);
+        let more = status.contains(StatusFlags::MORE_RESULTS) || self.out_params;
+        self.out_params = false;
         self.state = if more { State::Reply } else { State::Commands };
     }
 }

@@ -241,7 +241,12 @@ impl Connection {
         if deprecated && span.len != EofPacket::SIZE {
             return self.take_ok(span);
         }
-        let EofPacket { warnings, status } = EofPacket::decode(self.recv.bytes(span))?;
+        let EofPacket { warnings, mut status } = EofPacket::decode(self.recv.bytes(span))?;
+        // MySQL says of OUT parameters only in front of them that a result follows.
+        let out_params = StatusFlags(StatusFlags::PS_OUT_PARAMS.0 | StatusFlags::MORE_RESULTS.0);
+        if !deprecated && self.last_ok.status.contains(out_params) {
+            status.0 |= out_params.0;
+        }
         self.info.status = status;
         self.last_ok.set(&OkPacket {
             affected_rows: 0,
