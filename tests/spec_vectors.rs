@@ -11,6 +11,8 @@
 mod vector_fields;
 #[path = "support/vector_sessions.rs"]
 mod vector_sessions;
+#[path = "support/vector_statements.rs"]
+mod vector_statements;
 #[path = "support/vectors.rs"]
 mod vectors;
 
@@ -24,7 +26,7 @@ use vectors::Block;
 
 /// Every message that `mywire::wire` builds, with the sides that a vector must come from: `true` if a
 /// real server or client sends it to the servers at hand, `false` if only a hand-made vector can be.
-const MESSAGES: [(&str, bool); 18] = [
+const MESSAGES: [(&str, bool); 20] = [
     ("PacketHeader", false),
     ("LengthEncodedInteger", false),
     ("Greeting", true),
@@ -43,10 +45,24 @@ const MESSAGES: [(&str, bool); 18] = [
     ("ResultSetHeader", true),
     ("ColumnDefinition", true),
     ("TextRow", true),
+    ("PrepareOk", true),
+    ("BinaryRow", true),
     ("LocalInfileRequest", true),
 ];
 
-const COMMANDS: [&str; 5] = ["QUIT", "INIT_DB", "QUERY", "PING", "RESET_CONNECTION"];
+const COMMANDS: [&str; 11] = [
+    "QUIT",
+    "INIT_DB",
+    "QUERY",
+    "PING",
+    "RESET_CONNECTION",
+    "STMT_PREPARE",
+    "STMT_EXECUTE",
+    "STMT_SEND_LONG_DATA",
+    "STMT_CLOSE",
+    "STMT_RESET",
+    "STMT_FETCH",
+];
 
 const STATE_BLOCKS: [&str; 6] = [
     "SYSTEM_VARIABLES",

@@ -6,6 +6,7 @@ use mywire::wire::reader::Reader;
 use mywire::wire::session_state::StateChange;
 use mywire::wire::*;
 
+use crate::vector_statements;
 use crate::vectors::{Block, flags, quoted};
 
 /// Field names and values as a vector writes them, and the bytes they encode to.
@@ -16,15 +17,15 @@ pub struct Decoded {
 
 /// A message's fields, written one after another.
 #[derive(Default)]
-struct Fields(Vec<(String, String)>);
+pub struct Fields(Vec<(String, String)>);
 
 impl Fields {
-    fn put(mut self, name: impl Into<String>, value: impl ToString) -> Self {
+    pub fn put(mut self, name: impl Into<String>, value: impl ToString) -> Self {
         self.0.push((name.into(), value.to_string()));
         self
     }
 
-    fn bytes(self, name: impl Into<String>, value: &[u8]) -> Self {
+    pub fn bytes(self, name: impl Into<String>, value: &[u8]) -> Self {
         self.put(name, quoted(value))
     }
 }
@@ -130,7 +131,11 @@ pub fn decode(block: &Block) -> Result<Decoded, DecodeError> {
                 Command::Query(sql) => ("QUERY", sql),
                 Command::Ping => ("PING", &b""[..]),
                 Command::ResetConnection => ("RESET_CONNECTION", &b""[..]),
-                other => panic!("{}: {other:?} needs a name here", block.place),
+                Command::StmtPrepare(sql) => ("STMT_PREPARE", sql),
+                other => {
+                    let fields = vector_statements::command(other, block, &mut out)?;
+                    return Ok(Decoded { fields: fields.0, encoded: out });
+                }
             };
             fields.put("command", name).bytes("argument", argument)
         }
@@ -208,6 +213,17 @@ pub fn decode(block: &Block) -> Result<Decoded, DecodeError> {
             };
             cells.iter().enumerate().fold(fields, put)
         }
+        "PrepareOk" => {
+            let ok = PrepareOk::decode(payload, negotiated)?;
+            ok.encode(negotiated, &mut out);
+            fields
+                .put("statement", ok.statement)
+                .put("columns", ok.columns)
+                .put("parameters", ok.parameters)
+                .put("warnings", ok.warnings)
+                .put("metadata_follows", ok.metadata_follows)
+        }
+        "BinaryRow" => vector_statements::row(block, fields, &mut out)?,
         "LocalInfileRequest" => {
             let request = LocalInfileRequest::decode(payload)?;
             request.encode(&mut out);

@@ -1,9 +1,11 @@
 //! Recorded sessions through `mywire::proto::Connection`, the server's bytes cut at will.
 
 use mywire::proto::{Connection, Login, Step};
+use mywire::value::Format;
+use mywire::wire::binary_row::Layout;
 use mywire::wire::{
-    ColumnDefinition, Command, ConnectAttributes, EofPacket, ErrPacket, LoginRequest, OkPacket,
-    PacketHeader, ProgressReport, SessionState, StatusFlags, TextRow,
+    BinaryRow, ColumnDefinition, Command, ConnectAttributes, EofPacket, ErrPacket, LoginRequest,
+    OkPacket, PacketHeader, PrepareOk, ProgressReport, SessionState, StatusFlags, TextRow,
 };
 use mywire::{Error, Limits, Secret};
 
@@ -16,6 +18,10 @@ pub enum Event {
     Connected,
     /// Each column's name and type code.
     Columns(Vec<(Vec<u8>, u8)>),
+    Prepared {
+        ok: PrepareOk,
+        columns: Vec<(Vec<u8>, u8)>,
+    },
     Row(Vec<u8>),
     Done {
         counts: [u64; 3],
@@ -50,6 +56,8 @@ pub struct Session {
     pub name: String,
     login: Login,
     turns: Vec<Turn>,
+    /// What the EOF packet behind the last definitions said.
+    before_rows: StatusFlags,
     pub expected: Vec<Event>,
 }
 
@@ -68,8 +76,13 @@ impl Session {
         let mut login = Login::new(head.header("user"), Secret::from(head.header("password")));
         login.database = head.find("database").map(str::to_owned);
         login.options = capabilities(head.header("options"));
-        let mut session =
-            Self { name: head.name().to_owned(), login, turns: Vec::new(), expected: Vec::new() };
+        let mut session = Self {
+            name: head.name().to_owned(),
+            login,
+            turns: Vec::new(),
+            before_rows: StatusFlags::default(),
+            expected: Vec::new(),
+        };
         let mut server = Vec::new();
         let mut columns = Vec::new();
         let mut negotiated = capabilities("none");
@@ -122,13 +135,22 @@ impl Session {
         let event = match packet.header("message") {
             "Greeting" | "AuthSwitchRequest" | "AuthMoreData" => return,
             "ResultSetHeader" => return self.expected.push(Event::Columns(Vec::new())),
+            "PrepareOk" => {
+                let ok = PrepareOk::decode(payload, negotiated).unwrap();
+                return self.expected.push(Event::Prepared { ok, columns: Vec::new() });
+            }
+            // Nobody asks for the parameters' definitions.
+            "ColumnDefinition" if packet.header("state") == "Parameters" => return,
+            "EofPacket" if packet.header("state") == "ParametersEnd" => return,
             "ColumnDefinition" => {
                 let column = ColumnDefinition::decode(payload, negotiated).unwrap();
                 columns.push((column.name.to_vec(), column.column_type.0));
-                let Some(Event::Columns(list)) = self.expected.last_mut() else {
-                    panic!("{}: a definition outside of a result set", packet.place)
+                return match self.expected.last_mut() {
+                    Some(Event::Columns(list) | Event::Prepared { columns: list, .. }) => {
+                        list.append(columns);
+                    }
+                    _ => panic!("{}: a definition outside of a result set", packet.place),
                 };
-                return list.append(columns);
             }
             "OkPacket" if packet.header("state") == "Authentication" => Event::Connected,
             "OkPacket" => {
@@ -142,16 +164,28 @@ impl Session {
             }
             "EofPacket" => {
                 let eof = EofPacket::decode(payload).unwrap();
+                let behind_columns = packet.header("state") == "ColumnsEnd";
+                // It ends the result only if it opened a cursor (K-22).
+                if behind_columns && !eof.status.contains(StatusFlags::CURSOR_EXISTS) {
+                    self.before_rows = eof.status;
+                    return;
+                }
+                let mut status = eof.status;
+                // Behind OUT parameters MySQL leaves out that a result follows.
+                if self.before_rows.contains(StatusFlags::PS_OUT_PARAMS) {
+                    status.0 |= self.before_rows.0;
+                }
+                self.before_rows = StatusFlags::default();
                 let state = SessionState::default().encoded().to_vec();
                 let counts = [0, 0, eof.warnings.into()];
-                Event::Done { counts, status: eof.status, info: Vec::new(), state }
+                Event::Done { counts, status, info: Vec::new(), state }
             }
             "ErrPacket" => {
                 let err = ErrPacket::decode(payload).unwrap();
                 let sqlstate = err.sqlstate.map(|state| state.to_vec());
                 Event::Error { code: err.code, sqlstate, message: err.message.to_vec() }
             }
-            "TextRow" => Event::Row(payload.clone()),
+            "TextRow" | "BinaryRow" => Event::Row(payload.clone()),
             "ProgressReport" => {
                 let report = ProgressReport::decode(payload).unwrap();
                 Event::Progress {
@@ -184,6 +218,19 @@ impl Session {
                     Command::Query(sql) => connection.query(sql),
                     Command::Ping => connection.ping(),
                     Command::ResetConnection => connection.reset_connection(),
+                    Command::StmtPrepare(sql) => connection.prepare(sql),
+                    Command::StmtExecute(execute) => {
+                        connection.execute(execute.statement, execute.flags, |out| {
+                            out.extend_from_slice(execute.parameters);
+                            Ok(())
+                        })
+                    }
+                    Command::StmtSendLongData { statement, parameter, data } => {
+                        connection.send_long_data(statement, parameter, data)
+                    }
+                    Command::StmtClose(statement) => connection.close_statement(statement),
+                    Command::StmtReset(statement) => connection.reset_statement(statement),
+                    Command::StmtFetch { statement, rows } => connection.fetch(statement, rows),
                     other => panic!("{other:?} needs a call here"),
                 }
                 .unwrap();
@@ -234,16 +281,14 @@ fn feed(connection: &mut Connection, mut bytes: &[u8], events: &mut Vec<Event>) 
                 continue;
             }
             Ok(Step::Connected) => Event::Connected,
-            Ok(Step::Columns) => {
-                let columns = connection.columns().iter();
-                let describe = |column: mywire::Column<'_>| {
-                    (column.name_bytes().to_vec(), column.column_type().0)
-                };
-                Event::Columns(columns.map(describe).collect())
+            Ok(Step::Columns) => Event::Columns(described(connection)),
+            Ok(Step::Prepared) => {
+                let ok = connection.prepared().expect("a statement was announced");
+                Event::Prepared { ok, columns: described(connection) }
             }
             Ok(Step::Row) => {
                 let row = connection.row();
-                cells_agree(row);
+                cells_agree(row, connection.format());
                 Event::Row(row.payload().to_vec())
             }
             Ok(Step::Done) => {
@@ -278,12 +323,30 @@ fn feed(connection: &mut Connection, mut bytes: &[u8], events: &mut Vec<Event>) 
     }
 }
 
+fn described(connection: &Connection) -> Vec<(Vec<u8>, u8)> {
+    let columns = connection.columns().iter();
+    columns.map(|column| (column.name_bytes().to_vec(), column.column_type().0)).collect()
+}
+
 /// A row's values through the public view are those of the wire.
-fn cells_agree(row: mywire::Row<'_>) {
-    let mut cells = TextRow::decode(row.payload(), row.columns().len()).unwrap().cells();
-    for value in row.iter() {
-        let value = value.unwrap().map(|value| value.bytes().to_vec());
-        assert_eq!(value.as_deref(), cells.next_cell().unwrap());
+fn cells_agree(row: mywire::Row<'_>, format: Format) {
+    let values = row.iter().map(|value| value.unwrap().map(|value| value.bytes().to_vec()));
+    let columns = row.columns().len();
+    match format {
+        Format::Text => {
+            let mut cells = TextRow::decode(row.payload(), columns).unwrap().cells();
+            values.for_each(|value| assert_eq!(value.as_deref(), cells.next_cell().unwrap()));
+            cells.finish().unwrap();
+        }
+        Format::Binary => {
+            let layouts: Vec<_> =
+                row.columns().iter().map(|column| Layout::of(column.column_type())).collect();
+            let row = BinaryRow::decode(row.payload(), &layouts).unwrap();
+            let mut cells = row.cells(columns).unwrap();
+            for (value, layout) in values.zip(layouts) {
+                assert_eq!(value.as_deref(), cells.next_cell(layout).unwrap());
+            }
+            cells.finish().unwrap();
+        }
     }
-    cells.finish().unwrap();
 }
