@@ -2,10 +2,12 @@
 //! arbitrary bytes never do more than fail.
 #![allow(unreachable_pub, reason = "a module of this test alone")]
 
+use mywire::wire::binary_row::Layout;
 use mywire::wire::code::StateKind;
 use mywire::wire::packet;
 use mywire::wire::reader::Reader;
 use mywire::wire::session_state::StateChange;
+use mywire::wire::statement::ParameterType;
 use mywire::wire::*;
 use proptest::collection::vec;
 use proptest::option;
@@ -100,6 +102,32 @@ fn change() -> impl Strategy<Value = Change> {
         bytes().prop_map(Change::Transaction),
         (6_u8.., bytes()).prop_map(|(kind, data)| Change::Unknown(kind, data)),
     ]
+}
+
+/// A type that columns and parameters have, and a value in its layout.
+fn typed_value() -> impl Strategy<Value = (ParameterType, Option<Vec<u8>>)> {
+    let codes: Vec<u8> =
+        (0..=u8::MAX).filter(|code| Layout::of(ColumnType(*code)) != Layout::Unknown).collect();
+    (prop::sample::select(codes), any::<bool>()).prop_flat_map(|(code, unsigned)| {
+        let column_type = ColumnType(code);
+        let value = match Layout::of(column_type) {
+            Layout::Fixed(length) => vec(any::<u8>(), usize::from(length)).boxed(),
+            Layout::Temporal => vec(any::<u8>(), 0..13).boxed(),
+            _ => bytes().boxed(),
+        };
+        let nothing = Layout::of(column_type) == Layout::Nothing;
+        let value = option::of(value).prop_map(move |value| value.filter(|_| !nothing));
+        (Just(ParameterType { column_type, unsigned }), value)
+    })
+}
+
+fn layouts(values: &[(ParameterType, Option<Vec<u8>>)]) -> Vec<Layout> {
+    values.iter().map(|(one, _)| Layout::of(one.column_type)).collect()
+}
+
+fn encoded_row(values: &[(ParameterType, Option<Vec<u8>>)]) -> Vec<u8> {
+    let cells = values.iter().map(|(one, value)| (Layout::of(one.column_type), value.as_deref()));
+    encoded(|out| BinaryRow::encode(cells, out))
 }
 
 fn encoded(encode: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
@@ -240,13 +268,22 @@ proptest! {
     }
 
     #[test]
-    fn command(argument in bytes()) {
+    fn command(
+        argument in bytes(),
+        (statement, rows, parameter, flags) in any::<(u32, u32, u16, u8)>(),
+    ) {
         for command in [
             Command::Quit,
             Command::InitDb(&argument),
             Command::Query(&argument),
             Command::Ping,
             Command::ResetConnection,
+            Command::StmtPrepare(&argument),
+            Command::StmtExecute(Execute { statement, flags, parameters: &argument }),
+            Command::StmtSendLongData { statement, parameter, data: &argument },
+            Command::StmtClose(statement),
+            Command::StmtReset(statement),
+            Command::StmtFetch { statement, rows },
         ] {
             let payload = encoded(|out| command.encode(out));
             prop_assert_eq!(payload.len(), command.payload_len());
@@ -373,6 +410,66 @@ proptest! {
         if let Some(fewer) = cells.len().checked_sub(1) {
             prop_assert!(TextRow::decode(&payload, fewer).is_err());
         }
+    }
+
+    #[test]
+    fn r40_prepare_ok(
+        capabilities in capabilities(),
+        (statement, columns, parameters, warnings) in any::<(u32, u16, u16, u16)>(),
+        follows: bool,
+    ) {
+        let told = capabilities.contains(Capabilities::OPTIONAL_RESULTSET_METADATA);
+        let metadata_follows = follows || !told;
+        let ok = PrepareOk { statement, columns, parameters, warnings, metadata_follows };
+        let payload = encoded(|out| ok.encode(capabilities, out));
+        prop_assert_eq!(payload.len(), if told { 13 } else { 12 });
+        prop_assert_eq!(PrepareOk::decode(&payload, capabilities), Ok(ok));
+    }
+
+    #[test]
+    fn e61_r39_binary_row(values in vec(typed_value(), 0..20)) {
+        let layouts = layouts(&values);
+        let payload = encoded_row(&values);
+        let row = BinaryRow::decode(&payload, &layouts).unwrap();
+        let mut walk = row.cells(layouts.len()).unwrap();
+        for ((_, value), layout) in values.iter().zip(&layouts) {
+            // A column that is always NULL has no bytes, whatever its bit says.
+            prop_assert_eq!(walk.next_cell(*layout), Ok(value.as_deref()));
+        }
+        prop_assert_eq!(walk.finish(), Ok(()));
+        // A byte more or less is an error (E-76).
+        let longer = [&payload[..], &[0]].concat();
+        prop_assert!(BinaryRow::decode(&longer, &layouts).is_err());
+        prop_assert!(BinaryRow::decode(&payload[..payload.len() - 1], &layouts).is_err());
+    }
+
+    #[test]
+    fn e61_k11_parameters(values in vec(typed_value(), 1..40), again: bool) {
+        let types: Vec<ParameterType> = values.iter().map(|(one, _)| *one).collect();
+        let payload = encoded(|out| {
+            let nulls = Parameters::reserve_nulls(values.len(), out).unwrap();
+            for (index, (_, value)) in values.iter().enumerate() {
+                if value.is_none() {
+                    nulls.set(index, out);
+                }
+            }
+            Parameters::encode_types((!again).then_some(&types[..]), out);
+            for one in values.iter().filter(|(_, value)| value.is_some()) {
+                // A row of one value is 0x00, a byte of NULL bits, and the value.
+                out.extend_from_slice(&encoded_row(std::slice::from_ref(one))[2..]);
+            }
+        });
+        let parameters = Parameters::decode(&payload, values.len()).unwrap();
+        let new: Vec<ParameterType> = parameters.types().collect();
+        prop_assert_eq!(&new[..], if again { &[][..] } else { &types[..] });
+        let expected: Vec<_> = values.iter().map(|(_, value)| value.as_deref()).collect();
+        prop_assert_eq!(parameters.values(&types), Ok(expected));
+        let longer = [&payload[..], &[0]].concat();
+        prop_assert!(Parameters::decode(&longer, values.len()).unwrap().values(&types).is_err());
+        // The message that carries them keeps them as they are.
+        let execute = Execute { statement: 1, flags: 0, parameters: &payload };
+        let command = encoded(|out| Command::StmtExecute(execute).encode(out));
+        prop_assert_eq!(Command::decode(&command), Ok(Command::StmtExecute(execute)));
     }
 
     #[test]
@@ -588,6 +685,33 @@ fn check(payload: &[u8], capabilities: Capabilities, columns: usize) -> Result<(
         for cell in cells {
             prop_assert_eq!(walk.next_cell(), Ok(cell));
         }
+    }
+    survives!(
+        PrepareOk::decode(payload, capabilities),
+        |value, out| { value.encode(capabilities, &mut out) },
+        |again| PrepareOk::decode(again, capabilities)
+    );
+    // Types from the payload's own end, so that any layout comes up anywhere.
+    let types: Vec<ParameterType> = payload
+        .iter()
+        .rev()
+        .take(columns)
+        .map(|code| ParameterType::signed(ColumnType(*code)))
+        .collect();
+    let layouts: Vec<Layout> = types.iter().map(|one| Layout::of(one.column_type)).collect();
+    if let Ok(row) = BinaryRow::decode(payload, &layouts) {
+        let mut walk = row.cells(layouts.len()).unwrap();
+        let cells: Vec<_> =
+            layouts.iter().map(|layout| (*layout, walk.next_cell(*layout).unwrap())).collect();
+        let again = encoded(|out| BinaryRow::encode(cells.iter().copied(), out));
+        let mut walk = BinaryRow::decode(&again, &layouts).unwrap().cells(layouts.len()).unwrap();
+        for (layout, cell) in cells {
+            prop_assert_eq!(walk.next_cell(layout), Ok(cell));
+        }
+    }
+    if let Ok(parameters) = Parameters::decode(payload, types.len()) {
+        let _ = parameters.values(&types);
+        prop_assert!([0, types.len()].contains(&parameters.types().count()));
     }
     if let Ok(state) = SessionState::decode(payload)
         && let Ok(changes) = state.changes().collect::<Result<Vec<_>, _>>()

@@ -115,10 +115,11 @@ const EXTENDED_TYPES: [&str; 9] = [
 const SOURCES: [&str; 4] = ["MySQL 9.7", "MariaDB 11.8", "MariaDB 10.11", "hand-made"];
 
 /// Why a vector may encode to other bytes than its own.
-const DIFFERENCES: [&str; 7] = [
+const DIFFERENCES: [&str; 8] = [
     "non-minimal-length",
     "trailing-bytes",
     "missing-nul",
+    "missing-warnings",
     "nonce-padding",
     "ignored-bytes",
     "bare-info",
@@ -252,6 +253,25 @@ fn each_column_type_has_a_vector() {
         };
         let found = vectors.iter().filter(is).count();
         assert!(found > 0, "extended type {name} has no vector");
+    }
+}
+
+#[test]
+fn r39_each_column_type_has_a_value_in_a_recorded_binary_row() {
+    let vectors = all_vectors();
+    for column_type in COLUMN_TYPES {
+        let name = column_type.name().unwrap();
+        let holds = |vector: &&Block| {
+            let types = vector.find("types").unwrap_or_default().split(" | ");
+            vector.header("message") == "BinaryRow"
+                && vector.header("source") != "hand-made"
+                && types.zip(&vector.fields).any(|(found, (_, value))| {
+                    let null = value == "NULL";
+                    found.trim_end_matches(" UNSIGNED") == name
+                        && null == (column_type == ColumnType::NULL)
+                })
+        };
+        assert!(vectors.iter().any(|vector| holds(&vector)), "{name} has no value");
     }
 }
 
