@@ -360,8 +360,7 @@ impl Conversation {
                 "ColumnDefinition"
             }
             (State::ColumnsEnd, _) => {
-                let status =
-                    EofPacket::decode(payload).map_or(StatusFlags::default(), |eof| eof.status);
+                let status = EofPacket::decode(payload).map(|eof| eof.status).unwrap_or_default();
                 self.state = self.after_columns(status);
                 "EofPacket"
             }
