@@ -116,7 +116,8 @@ fn types(names: &str) -> Vec<ParameterType> {
 }
 
 fn type_name(one: ParameterType) -> String {
-    let name = one.column_type.name().map_or(one.column_type.0.to_string(), str::to_owned);
+    let name = one.column_type.name().map(str::to_owned);
+    let name = name.unwrap_or_else(|| one.column_type.0.to_string());
     if one.unsigned { name + " UNSIGNED" } else { name }
 }
 
