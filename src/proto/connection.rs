@@ -364,6 +364,8 @@ impl Connection {
                 Some(Arrival::Row) => FieldWalk::new(self.format, None),
                 Some(Arrival::Packet(span)) => match self.on_packet(state, span)? {
                     (same, Outcome::Step(Step::Row)) => {
+                        // It is given out value by value, not whole as well.
+                        self.row = Span::default();
                         self.walk = Some(FieldWalk::new(self.format, Some(span)));
                         return Ok((same, Outcome::Continue));
                     }

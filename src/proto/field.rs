@@ -107,7 +107,6 @@ impl FieldWalk {
     }
 
     fn begin_value(&mut self, connection: &mut Connection) -> Result<Option<Step>, Fault> {
-        self.dropping = false;
         let Some(info) = connection.columns.infos().get(self.index) else {
             return match self.take(connection, 1)? {
                 Body::Waiting => Ok(Some(Step::NeedInput)),
@@ -194,6 +193,8 @@ impl FieldWalk {
     fn begin(&mut self, length: Option<u64>) -> Step {
         self.length = length;
         self.left = length.unwrap_or(0);
+        // Who dropped the one before may have said so while this one's length was due.
+        self.dropping = false;
         self.place = Place::Value;
         Step::Field
     }
