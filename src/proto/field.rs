@@ -10,6 +10,9 @@ use crate::wire::{DecodeError, Malformed};
 
 const MESSAGE: &str = "row";
 
+/// The longest form of a value's length, in bytes.
+const LONGEST_LENGTH: usize = 9;
+
 /// A walk through a row while it arrives.
 ///
 /// ```text
@@ -74,6 +77,14 @@ impl FieldWalk {
             length: None,
             dropping: false,
             chunk: Span::default(),
+        }
+    }
+
+    /// How many bytes of a row tell of its first value, at most.
+    pub(super) fn head_len(connection: &Connection) -> usize {
+        match connection.format() {
+            Format::Text => LONGEST_LENGTH,
+            Format::Binary => 1 + bitmap_len(connection.columns.len()) + LONGEST_LENGTH,
         }
     }
 
