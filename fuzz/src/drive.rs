@@ -461,7 +461,7 @@ impl Drive {
         self.rows += 1;
         let batch = match self.reading {
             Reading::Batches => true,
-            Reading::Mixed => self.rows % 3 == 0,
+            Reading::Mixed => self.rows.is_multiple_of(3),
             _ => false,
         };
         match batch {
