@@ -15,7 +15,7 @@ use fuzz::server::{
 use fuzz::session::{headers, without_rows};
 use fuzz::source::Source;
 use mywire::Limits;
-use mywire::proto::Transport;
+use mywire::proto::{Connection, Step, Transport};
 use mywire::wire::binary_row::{Layout, bitmap_len};
 use mywire::wire::packet::MAX_CHUNK;
 use mywire::wire::{ColumnType, StatusFlags};
@@ -355,4 +355,48 @@ fn e77_a_column_of_an_unknown_type_kills() {
     let Some(Event::Error { text, fatal: true }) = events.last() else { panic!("{events:?}") };
     assert!(text.contains("column type"), "{text}");
     assert_damage_is_the_same(&conversation, &[Cuts::Sizes(vec![1])]);
+}
+
+/// A front may read on between the steps of a row that is here, into a window that has to move.
+#[test]
+fn reading_on_in_the_middle_of_a_row_does_not_change_it() {
+    let conversation = result(OFFER, false, &[ColumnType::BLOB; 2], |writer| {
+        strings(writer, false, &[Some(&value(3_000)), None]);
+        strings(writer, false, &[Some(b""), Some(b"here")]);
+        strings(writer, false, &[Some(&value(20_000)), None]);
+    });
+    let login = login(Transport::Network);
+    let mut connection = Connection::new(login, Limits::default());
+    let mut seen = Vec::new();
+    let turns = conversation.login_turns.iter();
+    for (number, bytes) in turns.chain([&conversation.turns[0].reply]).enumerate() {
+        let mut left = &bytes[..];
+        if number == 2 {
+            connection.step().unwrap();
+            connection.query(b"SELECT").unwrap();
+        }
+        let mut reads = true;
+        loop {
+            let sent = connection.send_buf().len();
+            connection.sent(sent);
+            if std::mem::take(&mut reads) && !left.is_empty() {
+                let spare = connection.spare();
+                let n = spare.len().min(left.len());
+                spare[..n].copy_from_slice(&left[..n]);
+                connection.received(n);
+                left = &left[n..];
+            }
+            match connection.step().unwrap() {
+                Step::Columns | Step::RowEnd => connection.chunk_row(),
+                Step::Chunk => seen.extend_from_slice(connection.chunk()),
+                Step::NeedInput if left.is_empty() => break,
+                Step::NeedInput => reads = true,
+                // The row is here, and the window is full of the next one.
+                Step::Field => reads = connection.field().unwrap().length == Some(4),
+                Step::Connected | Step::Done | Step::Idle => break,
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(seen, [&value(3_000)[..], b"here", &value(20_000)].concat());
 }

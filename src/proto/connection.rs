@@ -613,7 +613,10 @@ impl Connection {
 
     fn make_room(&mut self) {
         self.row = Span::default();
-        self.recv.make_room();
+        match self.walk.as_mut().and_then(FieldWalk::here_mut) {
+            Some(row) => row.start = self.recv.make_room_behind(row.start),
+            None => self.recv.make_room(),
+        }
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
             tls.make_room();

@@ -240,6 +240,12 @@ impl FieldWalk {
         self.here.is_some()
     }
 
+    /// What is left of a row that was here as a whole. It has to stay while the window moves.
+    pub(super) fn here_mut(&mut self) -> Option<&mut Span> {
+        self.chunk = Span::default();
+        self.here.as_mut()
+    }
+
     pub(super) fn head(&self) -> FieldHead {
         FieldHead { index: self.index, length: self.length }
     }

@@ -418,6 +418,17 @@ impl Recv {
         }
     }
 
+    /// [`make_room`](Self::make_room) that keeps what was consumed from `from` on; gives its new
+    /// place.
+    pub(super) fn make_room_behind(&mut self, from: usize) -> usize {
+        let consumed = self.start - from;
+        self.start = from;
+        self.make_room();
+        let from = self.start;
+        self.start += consumed;
+        from
+    }
+
     /// Gives a large window back when nothing is under way.
     pub(super) fn rest(&mut self) {
         if self.in_packet() {
