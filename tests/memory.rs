@@ -7,134 +7,19 @@
 
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz;
-
-use std::collections::VecDeque;
-use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+#[path = "support/synthesiser.rs"]
+mod synthesiser;
 
 use counting_alloc::{calls, live, peak, start};
-use fuzz::server::{LoginKind, Offer, Writer, login, login_turns};
+use fuzz::server::{LoginKind, Writer, login, login_turns};
+use mywire::Limits;
 use mywire::proto::{Connection, Step, Transport};
 use mywire::wire::packet::MAX_CHUNK;
 use mywire::wire::{Capabilities, PacketHeader, StatusFlags};
-use mywire::{Config, Limits, Session, SslMode};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use synthesiser::{OFFER, Synthesiser, block_on, session};
 
 #[global_allocator]
 static ALLOCATOR: counting_alloc::Counting = counting_alloc::Counting;
-
-const OFFER: Offer = Offer { mariadb: false, deprecate_eof: true, session_track: true, tls: false };
-
-/// A server in memory: it answers every query with the same block of rows, over and over, and
-/// allocates nothing while it does.
-struct Synthesiser {
-    pieces: VecDeque<(Arc<[u8]>, usize)>,
-    at: usize,
-    answers: Answers,
-}
-
-/// Everything it may say after the greeting.
-#[derive(Clone)]
-struct Answers {
-    login_ok: Arc<[u8]>,
-    ok: Arc<[u8]>,
-    head: Arc<[u8]>,
-    block: Arc<[u8]>,
-    blocks: usize,
-    tail: Arc<[u8]>,
-}
-
-impl Synthesiser {
-    /// A result of `blocks` times 256 rows, so that the ids of a block follow on themselves.
-    fn new(columns: &[&[u8]], blocks: usize, row: impl Fn(u32, &mut Writer)) -> Self {
-        let login = login(Transport::Network);
-        let (turns, capabilities) = login_turns(LoginKind::Native, OFFER, &login);
-        let mut ok = Writer::new(1, capabilities);
-        ok.plain_ok(StatusFlags::AUTOCOMMIT);
-        let mut head = Writer::new(1, capabilities);
-        head.columns(columns);
-        let mut block = Writer::new(head.sequence, capabilities);
-        for number in 0..256 {
-            row(number, &mut block);
-        }
-        assert_eq!(block.sequence, head.sequence, "each row is one packet");
-        let mut tail = Writer::new(block.sequence, capabilities);
-        tail.end_of_rows(StatusFlags::AUTOCOMMIT);
-        let mut pieces = VecDeque::with_capacity(16);
-        pieces.push_back((turns[0].as_slice().into(), 1));
-        let answers = Answers {
-            login_ok: turns[1].as_slice().into(),
-            ok: ok.out.into(),
-            head: head.out.into(),
-            block: block.out.into(),
-            blocks,
-            tail: tail.out.into(),
-        };
-        Self { pieces, at: 0, answers }
-    }
-}
-
-impl AsyncRead for Synthesiser {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        // Whoever reads has written before, in the same poll: nothing has to be woken.
-        let Some((piece, times)) = this.pieces.front_mut() else { return Poll::Pending };
-        let n = buf.remaining().min(piece.len() - this.at);
-        buf.put_slice(&piece[this.at..this.at + n]);
-        this.at += n;
-        if this.at == piece.len() {
-            this.at = 0;
-            *times -= 1;
-            if *times == 0 {
-                this.pieces.pop_front();
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Synthesiser {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let Answers { login_ok, ok, head, block, blocks, tail } = self.answers.clone();
-        let pieces = &mut self.pieces;
-        match bytes {
-            [_, _, _, 0, 0x03, ..] => {
-                pieces.extend([(head, 1), (block, blocks), (tail, 1)]);
-            }
-            [_, _, _, 0, ..] => pieces.push_back((ok, 1)),
-            _ => pieces.push_back((login_ok, 1)),
-        }
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-fn block_on<F: Future>(future: F) -> F::Output {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(future)
-}
-
-async fn session(server: Synthesiser) -> Session {
-    let config = Config::default().user("app").password("x").ssl_mode(SslMode::Disabled);
-    Session::from_stream(server, &config).await.unwrap()
-}
 
 fn small_row(number: u32, writer: &mut Writer) {
     let id = number.to_string();

@@ -1,10 +1,11 @@
 //! Whole conversations as a server would hold them, built with the crate's own encoders.
 
 use mywire::proto::{Connection, Login, Transport};
+use mywire::wire::binary_row::Layout;
 use mywire::wire::{
-    AuthMoreData, AuthSwitchRequest, Capabilities, ColumnDefinition, ColumnFlags, ColumnType,
-    EofPacket, ErrPacket, ExtendedMetadata, Greeting, OkPacket, ProgressReport, ResultSetHeader,
-    SessionState, StateChange, StatusFlags, TextRow, packet,
+    AuthMoreData, AuthSwitchRequest, BinaryRow, Capabilities, ColumnDefinition, ColumnFlags,
+    ColumnType, EofPacket, ErrPacket, ExtendedMetadata, Greeting, OkPacket, PrepareOk,
+    ProgressReport, ResultSetHeader, SessionState, StateChange, StatusFlags, TextRow, packet,
 };
 use mywire::{Limits, Secret};
 
@@ -20,6 +21,13 @@ pub enum Action {
     Ping,
     InitDb,
     Reset,
+    Prepare,
+    Execute,
+}
+
+impl Action {
+    pub const ALL: [Self; 6] =
+        [Self::Query, Self::Ping, Self::InitDb, Self::Reset, Self::Prepare, Self::Execute];
 }
 
 /// Commands that are given together, and the bytes that answer them.
@@ -169,14 +177,56 @@ impl Writer {
 
     /// The head of a result set.
     pub fn columns(&mut self, names: &[&[u8]]) {
+        let columns: Vec<_> = names.iter().map(|name| column(name)).collect();
+        self.head(&columns);
+    }
+
+    /// The head of a result set of columns of these types.
+    pub fn typed_columns(&mut self, types: &[ColumnType]) {
+        let columns: Vec<_> = types
+            .iter()
+            .map(|&column_type| ColumnDefinition { column_type, ..column(b"typed") })
+            .collect();
+        self.head(&columns);
+    }
+
+    fn head(&mut self, columns: &[ColumnDefinition<'_>]) {
         let mut payload = Vec::new();
-        let columns = u64::try_from(names.len()).unwrap_or(u64::MAX);
-        let header = ResultSetHeader { columns, metadata_follows: true };
+        let count = u64::try_from(columns.len()).unwrap_or(u64::MAX);
+        let header = ResultSetHeader { columns: count, metadata_follows: true };
         header.encode(self.capabilities, &mut payload);
         self.packet(&payload);
-        for name in names {
+        self.definitions(columns);
+    }
+
+    /// The reply to a preparation.
+    pub fn prepared(&mut self, parameters: u16, types: &[ColumnType]) {
+        let columns: Vec<_> = types
+            .iter()
+            .map(|&column_type| ColumnDefinition { column_type, ..column(b"typed") })
+            .collect();
+        let ok = PrepareOk {
+            statement: 7,
+            columns: u16::try_from(columns.len()).unwrap_or(u16::MAX),
+            parameters,
+            warnings: 0,
+            metadata_follows: true,
+        };
+        let mut payload = Vec::new();
+        ok.encode(self.capabilities, &mut payload);
+        self.packet(&payload);
+        if parameters > 0 {
+            self.definitions(&vec![column(b"?"); usize::from(parameters)]);
+        }
+        if !columns.is_empty() {
+            self.definitions(&columns);
+        }
+    }
+
+    fn definitions(&mut self, columns: &[ColumnDefinition<'_>]) {
+        for column in columns {
             let mut payload = Vec::new();
-            column(name).encode(self.capabilities, &mut payload);
+            column.encode(self.capabilities, &mut payload);
             self.packet(&payload);
         }
         if !self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
@@ -187,6 +237,13 @@ impl Writer {
     pub fn row<'c>(&mut self, cells: impl IntoIterator<Item = Option<&'c [u8]>>) {
         let mut payload = Vec::new();
         TextRow::encode(cells, &mut payload);
+        self.packet(&payload);
+    }
+
+    /// A row of the binary protocol.
+    pub fn binary_row(&mut self, cells: &[(Layout, Option<&[u8]>)]) {
+        let mut payload = Vec::new();
+        BinaryRow::encode(cells.iter().copied(), &mut payload);
         self.packet(&payload);
     }
 
@@ -323,7 +380,31 @@ pub fn conversation_of(
         }
         turns.push(turn);
     }
+    // Behind everything else, so that inputs from before there were statements mean what they did.
+    turns.extend(statement_turns(source, capabilities));
     Conversation { login, limits: Limits::default(), login_turns, turns }
+}
+
+/// Preparations and executions.
+pub fn statement_turns(source: &mut Source<'_>, capabilities: Capabilities) -> Vec<Turn> {
+    let mut turns = Vec::new();
+    for _ in 0..source.below(4) {
+        let mut turn = Turn::default();
+        for _ in 0..=source.below(3) {
+            let mut writer = Writer::new(1, capabilities);
+            if source.rarely(4) {
+                let types: Vec<_> = (0..source.below(3)).map(|_| source.pick(&TYPES)).collect();
+                writer.prepared(source.pick(&[0, 1, 3]), &types);
+                turn.actions.push(Action::Prepare);
+            } else {
+                binary_results(source, &mut writer);
+                turn.actions.push(Action::Execute);
+            }
+            turn.reply.extend_from_slice(&writer.out);
+        }
+        turns.push(turn);
+    }
+    turns
 }
 
 /// The results of one statement.
@@ -397,4 +478,61 @@ fn cell(source: &mut Source<'_>) -> Option<Vec<u8>> {
     };
     let fill = source.byte();
     Some(vec![fill; length])
+}
+
+/// One type of each layout, and those of strings more often.
+const TYPES: [ColumnType; 8] = [
+    ColumnType::VAR_STRING,
+    ColumnType::LONGLONG,
+    ColumnType::DATETIME,
+    ColumnType::BLOB,
+    ColumnType::TINY,
+    ColumnType::TIME,
+    ColumnType::NULL,
+    ColumnType::JSON,
+];
+
+/// The results of one execution.
+fn binary_results(source: &mut Source<'_>, writer: &mut Writer) {
+    for left in (0..=source.below(2)).rev() {
+        let status = match left {
+            0 => StatusFlags::AUTOCOMMIT,
+            _ => StatusFlags::AUTOCOMMIT.with(StatusFlags::MORE_RESULTS),
+        };
+        if source.rarely(6) {
+            tracked_ok(source, writer, status);
+            continue;
+        }
+        let types: Vec<_> = (0..=source.below(12)).map(|_| source.pick(&TYPES)).collect();
+        writer.typed_columns(&types);
+        for _ in 0..source.below(8) {
+            if source.rarely(24) {
+                writer.err(1317, b"killed");
+                return;
+            }
+            let cells: Vec<_> = types.iter().map(|&of| binary_cell(source, of)).collect();
+            let cells: Vec<_> =
+                cells.iter().map(|(layout, cell)| (*layout, cell.as_deref())).collect();
+            writer.binary_row(&cells);
+        }
+        writer.end_of_rows(status);
+    }
+}
+
+fn binary_cell(source: &mut Source<'_>, column_type: ColumnType) -> (Layout, Option<Vec<u8>>) {
+    let layout = Layout::of(column_type);
+    let cell = match layout {
+        Layout::Nothing | Layout::Unknown => None,
+        Layout::LengthEncoded => cell(source),
+        Layout::Fixed(_) | Layout::Temporal if source.rarely(5) => None,
+        Layout::Fixed(length) => Some(vec![source.byte(); usize::from(length)]),
+        Layout::Temporal => {
+            let length = match column_type {
+                ColumnType::TIME => source.pick(&[0, 8, 12]),
+                _ => source.pick(&[0, 4, 7, 11]),
+            };
+            Some(vec![source.byte(); length])
+        }
+    };
+    (layout, cell)
 }

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use mywire::Limits;
 use mywire::wire::PacketHeader;
 
-use super::drive::{Cuts, Event, Plain, Reading, run};
+use super::drive::{Cuts, Event, Leave, Plain, Reading, run};
 use super::server::{Conversation, conversation};
 use super::source::Source;
 
@@ -56,6 +56,15 @@ pub fn session(data: &[u8]) {
         let common = sent.len().min(expected.1.len());
         assert_eq!(sent[..common], expected.1[..common], "{cuts:?} {reading:?}");
     }
+    let pieces = metered(&conversation, whole, Reading::Chunks).0;
+    assert_same_up_to_damage(&pieces, &expected.0);
+    for cuts in [first, second] {
+        assert_eq!(metered(&conversation, cuts, Reading::Chunks).0, pieces, "{cuts:?}");
+    }
+    for leave in [Leave::Field, Leave::Row, Leave::RowForWhole, Leave::Result] {
+        // What is left may be what is damaged: it has to end, and `run` looks after how.
+        metered(&conversation, first, Reading::Leaving(leave, starved + skip));
+    }
     let expected = without_rows(expected.0);
     for (cuts, reading) in [
         (whole, Reading::SkipAfter(skip)),
@@ -66,6 +75,19 @@ pub fn session(data: &[u8]) {
         let (events, _) = metered(&conversation, cuts, reading);
         assert_eq!(without_rows(events), expected, "{cuts:?} {reading:?}");
     }
+}
+
+/// Whoever reads rows in pieces is told what one who reads them whole is told, and dies of a row
+/// that the other may look at, or may still wait for.
+fn assert_same_up_to_damage(pieces: &[Event], whole: &[Event]) {
+    if pieces == whole {
+        return;
+    }
+    let Some((Event::Error { text, fatal: true }, before)) = pieces.split_last() else {
+        panic!("{pieces:?} for {whole:?}");
+    };
+    assert!(text.contains("Malformed"), "{pieces:?} for {whole:?}");
+    assert_eq!(before, &whole[..before.len().min(whole.len())]);
 }
 
 /// What remains for a caller who skips some rows.

@@ -72,9 +72,9 @@ impl Error {
             Self::Server(error) => error.is_fatal(),
             Self::Usage(error) => error.is_fatal(),
             Self::Column(_) | Self::Param(_) => false,
-            Self::Io(_) | Self::Protocol(_) | Self::Auth(_) | Self::Tls(_) | Self::Config(_) => {
-                true
-            }
+            // The caller's reader failed, not the transport.
+            Self::Io(error) => error.task() != IoTask::ReadValue,
+            Self::Protocol(_) | Self::Auth(_) | Self::Tls(_) | Self::Config(_) => true,
         }
     }
 

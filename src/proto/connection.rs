@@ -107,8 +107,8 @@ pub(super) enum Reading {
     Nothing,
     /// The next row value by value.
     Fields,
-    /// What is left of a row is dropped, then row by row.
-    RestOfRow,
+    /// What is left of a row is dropped; then the next one value by value, or row by row.
+    RestOfRow { then_fields: bool },
 }
 
 /// What happened. It borrows nothing: look at it through the views of [`Connection`].
@@ -344,10 +344,10 @@ impl Connection {
     fn read_otherwise(&mut self, state: State) -> Result<(State, Outcome), Fault> {
         match self.reading {
             Reading::Rows | Reading::Nothing => self.skip_rows_here(state),
-            Reading::RestOfRow => match self.recv.skip_packet(self.format)? {
+            Reading::RestOfRow { then_fields } => match self.recv.skip_packet(self.format)? {
                 None => Ok((state, Outcome::Step(Step::NeedInput))),
                 Some(_) => {
-                    self.reading = Reading::Rows;
+                    self.reading = if then_fields { Reading::Fields } else { Reading::Rows };
                     Ok((state, Outcome::Continue))
                 }
             },
@@ -359,11 +359,17 @@ impl Connection {
     fn read_fields(&mut self, state: State) -> Result<(State, Outcome), Fault> {
         let mut walk = match self.walk.take() {
             Some(walk) => walk,
+            // Until the first value can be told, the row can still be read whole.
+            None if !self.recv.begins_with(FieldWalk::head_len(self)) => {
+                return Ok((state, Outcome::Step(Step::NeedInput)));
+            }
             None => match self.recv.stream_row(self.format)? {
                 None => return Ok((state, Outcome::Step(Step::NeedInput))),
                 Some(Arrival::Row) => FieldWalk::new(self.format, None),
                 Some(Arrival::Packet(span)) => match self.on_packet(state, span)? {
                     (same, Outcome::Step(Step::Row)) => {
+                        // It is given out value by value, not whole as well.
+                        self.row = Span::default();
                         self.walk = Some(FieldWalk::new(self.format, Some(span)));
                         return Ok((same, Outcome::Continue));
                     }
@@ -607,7 +613,10 @@ impl Connection {
 
     fn make_room(&mut self) {
         self.row = Span::default();
-        self.recv.make_room();
+        match self.walk.as_mut().and_then(FieldWalk::here_mut) {
+            Some(row) => row.start = self.recv.make_room_behind(row.start),
+            None => self.recv.make_room(),
+        }
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
             tls.make_room();
@@ -641,6 +650,7 @@ impl Connection {
 
     fn kill(&mut self) {
         self.state = State::Dead;
+        self.walk = None;
         self.send.clear();
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {

@@ -10,6 +10,9 @@ use crate::wire::{DecodeError, Malformed};
 
 const MESSAGE: &str = "row";
 
+/// The longest form of a value's length, in bytes.
+const LONGEST_LENGTH: usize = 9;
+
 /// A walk through a row while it arrives.
 ///
 /// ```text
@@ -77,6 +80,14 @@ impl FieldWalk {
         }
     }
 
+    /// How many bytes of a row tell of its first value, at most.
+    pub(super) fn head_len(connection: &Connection) -> usize {
+        match connection.format() {
+            Format::Text => LONGEST_LENGTH,
+            Format::Binary => 1 + bitmap_len(connection.columns.len()) + LONGEST_LENGTH,
+        }
+    }
+
     /// Goes on as far as the input brings it.
     pub(super) fn advance(&mut self, connection: &mut Connection) -> Result<Outcome, Fault> {
         self.chunk = Span::default();
@@ -107,7 +118,6 @@ impl FieldWalk {
     }
 
     fn begin_value(&mut self, connection: &mut Connection) -> Result<Option<Step>, Fault> {
-        self.dropping = false;
         let Some(info) = connection.columns.infos().get(self.index) else {
             return match self.take(connection, 1)? {
                 Body::Waiting => Ok(Some(Step::NeedInput)),
@@ -194,6 +204,8 @@ impl FieldWalk {
     fn begin(&mut self, length: Option<u64>) -> Step {
         self.length = length;
         self.left = length.unwrap_or(0);
+        // Who dropped the one before may have said so while this one's length was due.
+        self.dropping = false;
         self.place = Place::Value;
         Step::Field
     }
@@ -226,6 +238,12 @@ impl FieldWalk {
     /// Whether the row was here as a whole: then what is left of it needs no dropping.
     pub(super) fn is_here(&self) -> bool {
         self.here.is_some()
+    }
+
+    /// What is left of a row that was here as a whole. It has to stay while the window moves.
+    pub(super) fn here_mut(&mut self) -> Option<&mut Span> {
+        self.chunk = Span::default();
+        self.here.as_mut()
     }
 
     pub(super) fn head(&self) -> FieldHead {

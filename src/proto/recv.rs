@@ -286,6 +286,17 @@ impl Recv {
         }
     }
 
+    /// Whether `len` bytes of the next payload are here, or all of it, or something is wrong with it
+    /// that does not take more.
+    pub(super) fn begins_with(&self, len: usize) -> bool {
+        let Some(header) = self.header_at(self.start) else { return false };
+        let known = self.partial.is_some();
+        let wrong = !known && header.sequence != self.sequence;
+        let length = length_of(header);
+        let here = self.end - self.start - HEADER_SIZE;
+        wrong || length > self.max_packet || here >= length.min(len)
+    }
+
     /// Begins to take the next packet in pieces, if it is a row; see [`body`](Self::body). A row of
     /// which a part was taken stays the next one. Everything else is returned whole, and so are
     /// short rows that do not start as one.
@@ -405,6 +416,17 @@ impl Recv {
             // step to a hot stream's.
             self.resize(self.buf.len().saturating_mul(2).max(HOT_WINDOW));
         }
+    }
+
+    /// [`make_room`](Self::make_room) that keeps what was consumed from `from` on; gives its new
+    /// place.
+    pub(super) fn make_room_behind(&mut self, from: usize) -> usize {
+        let consumed = self.start - from;
+        self.start = from;
+        self.make_room();
+        let from = self.start;
+        self.start += consumed;
+        from
     }
 
     /// Gives a large window back when nothing is under way.

@@ -55,9 +55,16 @@ impl Connection {
     /// no row. Neither the row nor a value has to fit into memory. Rows after it are read whole
     /// again.
     pub fn chunk_row(&mut self) {
-        if matches!(self.state, State::Rows(_)) && self.reading == Reading::Rows {
-            self.reading = Reading::Fields;
-            self.walk = None;
+        if !matches!(self.state, State::Rows(_)) {
+            return;
+        }
+        match self.reading {
+            Reading::Rows => {
+                self.reading = Reading::Fields;
+                self.walk = None;
+            }
+            Reading::RestOfRow { .. } => self.reading = Reading::RestOfRow { then_fields: true },
+            Reading::Fields | Reading::Nothing => {}
         }
     }
 
@@ -102,14 +109,17 @@ impl Connection {
         }
     }
 
-    /// Leaves the row that is read in pieces: what is left of it is dropped.
+    /// Leaves the row that is read in pieces: what is left of it is dropped. If none of its values
+    /// has begun, it is the next row as if [`chunk_row`](Self::chunk_row) had not been called.
     pub fn leave_row(&mut self) {
-        if self.reading == Reading::Fields {
-            self.reading = match self.walk.take() {
-                Some(walk) if !walk.is_here() => Reading::RestOfRow,
+        self.reading = match self.reading {
+            Reading::Fields => match self.walk.take() {
+                Some(walk) if !walk.is_here() => Reading::RestOfRow { then_fields: false },
                 _ => Reading::Rows,
-            };
-        }
+            },
+            Reading::RestOfRow { .. } => Reading::RestOfRow { then_fields: false },
+            other => other,
+        };
     }
 
     /// The protocol of the rows in progress, or of the last ones.

@@ -25,6 +25,18 @@ pub struct Rows<'s> {
     failed: Option<Box<ServerError>>,
 }
 
+/// Takes the wish for a row in pieces back unless one begins: whoever drops the future can read the
+/// row in any other way.
+struct Asked<'s> {
+    session: &'s mut Session,
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.session.connection.leave_row();
+    }
+}
+
 /// Where in a statement's results the reader is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -86,8 +98,16 @@ impl<'s> Rows<'s> {
     /// [`Limits::max_packet`](crate::Limits) bytes for the row.
     pub async fn next_chunked(&mut self) -> Result<Option<ChunkedRow<'_>>> {
         while self.place == Place::Rows {
-            self.session.connection.chunk_row();
-            match self.session.step().await {
+            let step = {
+                let asked = Asked { session: &mut *self.session };
+                asked.session.connection.chunk_row();
+                let step = asked.session.step().await;
+                if matches!(step, Ok(Step::Field)) {
+                    std::mem::forget(asked);
+                }
+                step
+            };
+            match step {
                 Ok(Step::Field) => {
                     let session = &mut *self.session;
                     return Ok(Some(ChunkedRow { session, fresh: true, over: false }));

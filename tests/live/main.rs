@@ -10,6 +10,7 @@
     clippy::as_conversions,
     reason = "a test target has no users"
 )]
+#![allow(clippy::print_stdout, reason = "figures, shown by --nocapture")]
 #![allow(clippy::drop_non_drop, reason = "leaving rows early is what is tested, so it is said")]
 
 #[path = "../support/metered.rs"]
@@ -24,6 +25,7 @@ mod facts;
 mod foreign;
 mod greeting;
 mod large;
+mod large_values;
 mod leaving;
 mod names;
 mod queries;
@@ -38,3 +40,6 @@ mod types;
 mod values;
 
 use target::{Target, each_server};
+
+#[global_allocator]
+static ALLOCATOR: counting_alloc::Counting = counting_alloc::Counting;

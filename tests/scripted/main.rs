@@ -15,6 +15,7 @@ mod leaving;
 mod limits;
 mod login;
 mod login_bytes;
+mod pieces;
 mod replies;
 mod rows;
 mod secrets;
