@@ -360,8 +360,8 @@ impl Conversation {
                 "ColumnDefinition"
             }
             (State::ColumnsEnd, _) => {
-                let status =
-                    EofPacket::decode(payload).map_or(StatusFlags::default(), |eof| eof.status);
+                let status = EofPacket::decode(payload)
+                    .map_or_else(|_| StatusFlags::default(), |eof| eof.status);
                 self.state = self.after_columns(status);
                 "EofPacket"
             }

@@ -182,7 +182,7 @@ fn is_whole(events: &[Event], rows: usize) -> bool {
     errors == 1 && events.iter().filter(|event| matches!(event, Event::Row(_))).count() == rows
 }
 
-/// F-13: each class of length, NULL and nothing, at every cut and left at every step.
+/// E-13: each class of length, NULL and nothing, at every cut and left at every step.
 #[test]
 fn values_of_every_class_of_length_left_anywhere() {
     const LENGTHS: [usize; 9] = [0, 1, 249, 250, 251, 252, 65_534, 65_535, 65_536];

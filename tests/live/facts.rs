@@ -4,7 +4,7 @@ use mywire::wire::{StateChange, StatusFlags};
 use mywire::{Done, Session};
 
 use crate::each_server;
-use crate::target::{Target, code, connect, usable};
+use crate::target::{Target, code, connect, running, usable};
 
 #[test]
 fn the_greetings_facts() {
@@ -257,9 +257,7 @@ fn a_closed_or_dropped_session_is_gone_from_the_server() {
             } else {
                 drop(session);
             }
-            let sql =
-                format!("SELECT COUNT(*) FROM information_schema.processlist WHERE id = {id}");
-            while watcher.fetch_one::<i64>(&sql, ()).await.unwrap() > 0 {
+            while running(&mut watcher, id).await.is_some() {
                 tokio::time::sleep(std::time::Duration::from_millis(5)).await;
             }
         }

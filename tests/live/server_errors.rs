@@ -5,7 +5,7 @@ use mywire::{Config, Error, Sent, Session};
 
 use crate::each_server;
 use crate::queries::counting;
-use crate::target::{Target, code, connect, usable};
+use crate::target::{Target, code, connect, running, usable};
 
 async fn multi(target: &Target) -> Session {
     connect(&target.config().multi_statements(true)).await
@@ -160,8 +160,7 @@ fn r18_a_statement_that_runs_out_of_time() {
 async fn kill(target: &Target, id: u64) {
     let mut killer = target.local().await;
     killer.execute(&format!("KILL {id}"), ()).await.unwrap();
-    let sql = format!("SELECT COUNT(*) FROM information_schema.processlist WHERE id = {id}");
-    while killer.fetch_one::<i64>(&sql, ()).await.unwrap() > 0 {
+    while running(&mut killer, id).await.is_some() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
 }
@@ -211,11 +210,9 @@ fn a_session_killed_in_the_middle_of_a_statement_may_have_run_it() {
         let sleeping = async { session.execute("DO SLEEP(1000)", ()).await.unwrap_err() };
         let killing = async {
             let mut watcher = target.local().await;
-            let sql = format!(
-                "SELECT COUNT(*) FROM information_schema.processlist WHERE id = {id} AND info LIKE \
-                 'DO SLEEP%'"
-            );
-            while watcher.fetch_one::<i64>(&sql, ()).await.unwrap() == 0 {
+            let started =
+                |info: Option<Vec<u8>>| info.is_some_and(|info| info.starts_with(b"DO SLEEP"));
+            while !started(running(&mut watcher, id).await) {
                 tokio::task::yield_now().await;
             }
             watcher.execute(&format!("KILL {id}"), ()).await.unwrap();

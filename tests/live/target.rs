@@ -159,6 +159,20 @@ pub async fn refused(config: &Config) -> Error {
     }
 }
 
+/// What a session on the server is running: `None` if there is no such session.
+///
+/// `SHOW PROCESSLIST` rather than the table of that name, which fails on MySQL while anybody runs a
+/// statement with bytes that are no utf8mb3.
+pub async fn running(watcher: &mut Session, id: u64) -> Option<Vec<u8>> {
+    let mut rows = watcher.query("SHOW PROCESSLIST", ()).await.unwrap();
+    while let Some(row) = rows.next().await.unwrap() {
+        if row.get::<u64>("Id").unwrap() == id {
+            return Some(row.raw("Info").unwrap().unwrap_or_default().to_vec());
+        }
+    }
+    None
+}
+
 /// The number of a server's error.
 #[track_caller]
 pub fn code<T>(result: Result<T, Error>) -> u16 {
