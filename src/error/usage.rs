@@ -58,6 +58,9 @@ pub enum UsageError {
     MixedParameters,
     /// The statement was prepared by another session, or the session was reset since.
     ForeignStatement,
+    /// The server has rolled the whole transaction back because of a deadlock, and its guard is still
+    /// there. Nothing was sent.
+    TransactionEnded,
     /// A row was asked for as a whole of which pieces were read already, by a `next_chunked` whose
     /// future was dropped.
     RowInPieces,
@@ -110,6 +113,7 @@ impl UsageError {
             | Self::NamedParameter { .. }
             | Self::MixedParameters
             | Self::ForeignStatement
+            | Self::TransactionEnded
             | Self::AbandonedResult { .. } => Sent::No,
             _ => Sent::Yes,
         }
@@ -157,6 +161,10 @@ impl fmt::Display for UsageError {
             Self::ForeignStatement => f.write_str(
                 "the statement belongs to another session, or was lost when this one was reset: \
                  prepare it again",
+            ),
+            Self::TransactionEnded => f.write_str(
+                "the server has rolled the transaction back because of a deadlock: drop its guard \
+                 and begin it again",
             ),
             Self::RowInPieces => f.write_str(
                 "the next row is being read in pieces: call `next_chunked` again to go on with it",

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::Session;
 use super::statement::StatementCache;
 use super::stream::Stream;
+use super::transaction::Guarded;
 use crate::config::{Config, Endpoint};
 use crate::error::{IoError, IoTask, Result, Sent};
 use crate::login::set_names;
@@ -67,6 +68,7 @@ impl Session {
             statements: StatementCache::new(config.statement_cache),
             closing: Arc::default(),
             rollback: None,
+            guarded: Guarded::default(),
         };
         match before(deadline, session.log_in()).await {
             Some(logged_in) => logged_in?,

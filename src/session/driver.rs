@@ -114,6 +114,7 @@ impl Session {
     /// Adds to an error what only the driver knows.
     #[cold]
     pub(super) fn explain(&mut self, error: Error) -> Error {
+        self.note_transaction(&error);
         let lost = match &error {
             Error::Protocol(error) => {
                 matches!(error.kind(), ProtocolErrorKind::ConnectionLost(lost) if lost != Lost::Idle)

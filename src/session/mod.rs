@@ -25,6 +25,7 @@ use crate::row::FromRow;
 use crate::wire::{Execute, StateChange, StatusFlags};
 use statement::{Closing, Source, StatementCache};
 use stream::Stream;
+use transaction::Guarded;
 
 /// A session with a server.
 ///
@@ -80,6 +81,7 @@ pub struct Session {
     /// A transaction, or the savepoint of this depth in it, whose guard is gone: to be undone
     /// before the next command.
     rollback: Option<usize>,
+    guarded: Guarded,
 }
 
 impl Session {
@@ -230,6 +232,7 @@ impl Session {
         self.connection.query(set_names(&self.config, self.is_mariadb()).as_bytes())?;
         self.forget_statements();
         self.rollback = None;
+        self.guarded = Guarded::Nothing;
         self.finish_command().await?;
         self.finish_command().await.map(drop)
     }
@@ -325,6 +328,7 @@ impl Session {
     /// dropped is undone.
     async fn settle(&mut self) -> Result<()> {
         self.drain().await?;
+        self.check_transaction()?;
         self.close_dropped_statements()?;
         if let Some(depth) = self.rollback {
             self.connection.query(Self::rollback_sql(depth).as_bytes())?;
@@ -369,7 +373,7 @@ impl Session {
                 }
                 Ok(_) => self.connection.skip_rows(),
                 // It was about what nobody waits for any more.
-                Err(error) if !error.is_fatal() => {}
+                Err(error) if !error.is_fatal() => self.note_transaction(&error),
                 Err(error) => return Err(self.explain(error)),
             }
         }

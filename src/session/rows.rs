@@ -62,6 +62,13 @@ impl<'s> Rows<'s> {
         self.session.connection.columns()
     }
 
+    /// The last status word of the session. Behind the end of a result set, `PS_OUT_PARAMS` in it
+    /// marks the OUT parameters of a CALL.
+    #[must_use]
+    pub fn status(&self) -> StatusFlags {
+        self.session.status()
+    }
+
     /// The next row, or `None` at the end of the result set.
     ///
     /// Cost: no allocation and no copy; a read only when no whole row is in the buffer. Fails if

@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 use super::Session;
-use crate::error::Result;
+use crate::error::{Error, Result, ServerErrorKind, UsageError};
 
 /// What one transaction may see of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,12 +79,26 @@ impl TransactionOptions {
 ///
 /// Dropping it without [`commit`](Self::commit) undoes it: the rollback goes out before the
 /// session's next command. Statements that commit by themselves, such as DDL, do so here too.
+///
+/// A deadlock ends the whole transaction on the server (T-94). Statements after it would commit by
+/// themselves, so they are refused, as is the commit, until the guard is rolled back or dropped.
 #[derive(Debug)]
 pub struct Transaction<'s> {
     session: &'s mut Session,
     /// 0 for the transaction, n for the nth savepoint within.
     depth: usize,
     open: bool,
+}
+
+/// What a session knows of the transaction that a guard stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Guarded {
+    /// There is no guard.
+    #[default]
+    Nothing,
+    Open,
+    /// The server has ended the transaction, and the guard is still there.
+    Ended,
 }
 
 impl Session {
@@ -108,7 +122,24 @@ impl Session {
         }
         self.finish_command().await?;
         self.rollback = None;
+        self.guarded = Guarded::Open;
         Ok(Transaction { session: self, depth: 0, open: true })
+    }
+
+    /// Notes what an error means to the transaction.
+    pub(super) fn note_transaction(&mut self, error: &Error) {
+        let deadlock = error.as_server().is_some_and(|e| e.kind() == ServerErrorKind::Deadlock);
+        if deadlock && self.guarded == Guarded::Open {
+            self.guarded = Guarded::Ended;
+        }
+    }
+
+    /// Fails if a command would run outside of the transaction that it was meant for.
+    pub(super) fn check_transaction(&self) -> Result<()> {
+        match self.guarded {
+            Guarded::Nothing | Guarded::Open => Ok(()),
+            Guarded::Ended => Err(UsageError::TransactionEnded.into()),
+        }
     }
 
     /// What undoes a transaction whose guard was dropped.
@@ -135,6 +166,10 @@ impl Transaction<'_> {
 
     /// Undoes everything since it began.
     pub async fn rollback(mut self) -> Result<()> {
+        if self.session.guarded == Guarded::Ended {
+            // The server was faster.
+            return Ok(());
+        }
         let sql = Session::rollback_sql(self.depth);
         self.end(&sql).await
     }
@@ -151,6 +186,9 @@ impl Transaction<'_> {
     async fn end(&mut self, sql: &str) -> Result<()> {
         self.session.execute(sql, ()).await?;
         self.open = false;
+        if self.depth == 0 {
+            self.session.guarded = Guarded::Nothing;
+        }
         Ok(())
     }
 }
@@ -171,9 +209,18 @@ impl DerefMut for Transaction<'_> {
 
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
-        if self.open {
-            let depth = self.session.rollback.map_or(self.depth, |other| other.min(self.depth));
-            self.session.rollback = Some(depth);
+        if !self.open {
+            return;
+        }
+        let ended = self.session.guarded == Guarded::Ended;
+        self.session.rollback = match self.session.rollback {
+            // There is nothing left to undo.
+            _ if ended => None,
+            Some(other) => Some(other.min(self.depth)),
+            None => Some(self.depth),
+        };
+        if self.depth == 0 {
+            self.session.guarded = Guarded::Nothing;
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use mywire::{IsolationLevel, Session, TransactionOptions};
+use mywire::error::UsageError;
+use mywire::{Error, IsolationLevel, Session, TransactionOptions};
 
 use crate::each_server;
 use crate::target::{Target, code, usable};
@@ -209,6 +210,47 @@ fn a_deadlock_ends_the_transaction_and_not_the_session() {
         let sum: i64 = session.fetch_one("SELECT CAST(SUM(n) AS SIGNED) FROM t", ()).await.unwrap();
         assert_eq!(sum, 0);
         assert!(!session.in_transaction() && !other.in_transaction());
+    });
+}
+
+/// T-94: the whole transaction is gone, savepoints and all, and what follows would commit by itself.
+#[test]
+fn t94_nothing_runs_behind_a_deadlock_until_the_guard_is_gone() {
+    each_server(async |target| {
+        let (mut session, mut other) = two(target).await;
+        insert(&mut session, 1).await;
+        insert(&mut session, 2).await;
+        let update = "UPDATE t SET n = n + 1 WHERE id = ?";
+        let mut mine = session.begin().await.unwrap();
+        let mut theirs = other.begin().await.unwrap();
+        mine.execute(update, (1,)).await.unwrap();
+        theirs.execute(update, (2,)).await.unwrap();
+        let mut inner = mine.savepoint().await.unwrap();
+        let (a, b) = tokio::join!(inner.execute(update, (2,)), theirs.execute(update, (1,)));
+        let ended = |error: Error| matches!(error, Error::Usage(UsageError::TransactionEnded));
+        match (a, b) {
+            (Err(_), Ok(_)) => {
+                assert!(ended(inner.execute("INSERT INTO t VALUES (8, 1)", ()).await.unwrap_err()));
+                drop(inner);
+                assert!(ended(mine.execute("INSERT INTO t VALUES (9, 1)", ()).await.unwrap_err()));
+                assert!(ended(mine.commit().await.unwrap_err()));
+                theirs.rollback().await.unwrap();
+            }
+            (Ok(_), Err(_)) => {
+                let error = theirs.execute("INSERT INTO t VALUES (9, 1)", ()).await.unwrap_err();
+                assert!(ended(error));
+                theirs.rollback().await.unwrap();
+                inner.rollback().await.unwrap();
+                mine.rollback().await.unwrap();
+            }
+            both => panic!("one of both is the victim: {both:?}"),
+        }
+        assert_eq!(ids(&mut session).await, [1, 2]);
+        assert_eq!(ids(&mut other).await, [1, 2]);
+        let mut again = session.begin().await.unwrap();
+        insert(&mut again, 3).await;
+        again.commit().await.unwrap();
+        assert_eq!(ids(&mut other).await, [1, 2, 3]);
     });
 }
 
