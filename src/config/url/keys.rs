@@ -157,7 +157,11 @@ fn known_key(written: &str) -> Result<&'static str, ConfigError> {
         && key.starts_with(|c: char| c.is_ascii_alphabetic())
         && key.chars().all(|c| c.is_ascii_alphabetic() || c == '-');
     Err(ConfigError::new(if looks_like_a_key {
-        format!("The URL's key `{key}` is unknown; the nearest valid one is `{}`.", nearest(&key))
+        format!(
+            "The URL's key `{key}` is unknown; the nearest valid one is `{}`. There are: {}.",
+            nearest(&key),
+            KEYS.join(", ")
+        )
     } else {
         format!(
             "The URL's query has an unknown key; keys are words such as `{}` (and a '&' or '?' \
