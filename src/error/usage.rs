@@ -61,6 +61,8 @@ pub enum UsageError {
     /// The server has rolled the whole transaction back because of a deadlock, and its guard is still
     /// there. Nothing was sent.
     TransactionEnded,
+    /// A transaction was to begin within another, which the server would commit. Nothing was sent.
+    TransactionOpen,
     /// A row was asked for as a whole of which pieces were read already, by a `next_chunked` whose
     /// future was dropped.
     RowInPieces,
@@ -114,6 +116,7 @@ impl UsageError {
             | Self::MixedParameters
             | Self::ForeignStatement
             | Self::TransactionEnded
+            | Self::TransactionOpen
             | Self::AbandonedResult { .. } => Sent::No,
             _ => Sent::Yes,
         }
@@ -161,6 +164,9 @@ impl fmt::Display for UsageError {
             Self::ForeignStatement => f.write_str(
                 "the statement belongs to another session, or was lost when this one was reset: \
                  prepare it again",
+            ),
+            Self::TransactionOpen => f.write_str(
+                "a transaction is open, and beginning another would commit it: use `savepoint`",
             ),
             Self::TransactionEnded => f.write_str(
                 "the server has rolled the transaction back because of a deadlock: drop its guard \

@@ -343,7 +343,7 @@ impl Session {
     }
 
     /// Reads and throws away what an earlier command left.
-    async fn drain(&mut self) -> Result<()> {
+    pub(super) async fn drain(&mut self) -> Result<()> {
         let limits = &self.config.limits;
         let (max_discard, max_results) = (limits.max_discard, limits.max_results);
         let last = self.received.saturating_add(max_discard);

@@ -156,6 +156,9 @@ impl Session {
 
     /// The statement of this SQL: the cached one, or a new one.
     pub(super) async fn cached(&mut self, sql: &str) -> Result<Statement> {
+        self.drain().await?;
+        // Servers bind a statement's names to the default database of when it was prepared.
+        self.statements.follow(self.connection.server().database());
         if let Some(statement) = self.statements.get(sql) {
             return Ok(statement);
         }
@@ -200,6 +203,8 @@ impl Session {
 pub(super) struct StatementCache {
     entries: HashMap<Box<str>, Entry>,
     capacity: usize,
+    /// The default database that they were prepared in.
+    database: Option<String>,
     /// Counts the uses.
     clock: u64,
 }
@@ -212,7 +217,15 @@ struct Entry {
 
 impl StatementCache {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { entries: HashMap::new(), capacity, clock: 0 }
+        Self { entries: HashMap::new(), capacity, database: None, clock: 0 }
+    }
+
+    /// Drops all statements if the default database is not the one that they were prepared in.
+    fn follow(&mut self, database: Option<&str>) {
+        if self.database.as_deref() != database {
+            self.clear();
+            self.database = database.map(str::to_owned);
+        }
     }
 
     fn get(&mut self, sql: &str) -> Option<Statement> {

@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 use super::Session;
-use crate::error::{Error, Result, ServerErrorKind, UsageError};
+use crate::error::{Error, Result, UsageError};
 
 /// What one transaction may see of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +110,9 @@ impl Session {
     /// Begins a transaction as `options` say. Cost: one round trip; all goes out in one write.
     pub async fn begin_with(&mut self, options: TransactionOptions) -> Result<Transaction<'_>> {
         self.settle().await?;
+        if self.guarded != Guarded::Nothing {
+            return Err(UsageError::TransactionOpen.into());
+        }
         let first = options.set_transaction();
         if let Some(sql) = &first {
             self.connection.query(sql.as_bytes())?;
@@ -128,8 +131,9 @@ impl Session {
 
     /// Notes what an error means to the transaction.
     pub(super) fn note_transaction(&mut self, error: &Error) {
-        let deadlock = error.as_server().is_some_and(|e| e.kind() == ServerErrorKind::Deadlock);
-        if deadlock && self.guarded == Guarded::Open {
+        // Deadlock, MariaDB's changed snapshot, and a full lock table roll all of it back.
+        let ended = error.as_server().is_some_and(|e| matches!(e.code(), 1213 | 1020 | 1206));
+        if ended && self.guarded == Guarded::Open {
             self.guarded = Guarded::Ended;
         }
     }
