@@ -1,5 +1,8 @@
 //! Strings and bytes.
 
+use std::fmt::LowerExp;
+use std::str::FromStr;
+
 use super::{Date, DateTime, Format, FromValue, Kind, RawValue, Time};
 use crate::error::ValueError;
 use crate::wire::{ColumnFlags, ColumnType};
@@ -43,14 +46,8 @@ fn shown(value: RawValue<'_>) -> Result<String, ValueError> {
         ColumnType::DOUBLE if info.decimals < 31 => {
             format!("{:.1$}", f64::from_value(value)?, usize::from(info.decimals))
         }
-        ColumnType::FLOAT => {
-            let number = f32::from_value(value)?;
-            shown_float(number.to_string(), format!("{number:e}"))
-        }
-        ColumnType::DOUBLE => {
-            let number = f64::from_value(value)?;
-            shown_float(number.to_string(), format!("{number:e}"))
-        }
+        ColumnType::FLOAT => shown_float(f32::from_value(value)?),
+        ColumnType::DOUBLE => shown_float(f64::from_value(value)?),
         ColumnType::DATE | ColumnType::NEWDATE => Date::from_value(value)?.to_string(),
         ColumnType::TIME => format!("{:.digits$}", Time::from_value(value)?),
         ColumnType::DATETIME | ColumnType::TIMESTAMP => {
@@ -66,18 +63,42 @@ fn shown(value: RawValue<'_>) -> Result<String, ValueError> {
     })
 }
 
-/// A float as servers show it: they write numbers below 1e-15, and those with more than 15 digits
-/// in front of the point that are not all significant, with an exponent.
-fn shown_float(plain: String, scientific: String) -> String {
-    let Some((digits, exponent)) = scientific.split_once('e') else { return plain };
-    let Ok(exponent) = exponent.parse::<i32>() else { return plain };
-    let significant = digits.bytes().filter(u8::is_ascii_digit).count();
+/// A float as servers show it: by the fewest digits that give it back, of two such numbers equally
+/// near the even one; with an exponent below 1e-15 and where more than 15 digits stand in front of
+/// the point that are not all significant.
+fn shown_float<T: LowerExp + FromStr + PartialEq>(number: T) -> String {
+    let shortest = format!("{number:e}");
+    let digits_in = |form: &str| form.split('e').next().map_or(0, |m| m.matches(is_digit).count());
+    // Formatting to a number of digits rounds halves to even; the shortest form may not.
+    let even = format!("{number:.0$e}", digits_in(&shortest).saturating_sub(1));
+    let scientific = if even.parse().is_ok_and(|same: T| same == number) { even } else { shortest };
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, ""));
+    // Not so for infinities, which no server sends.
+    let Ok(exponent) = exponent.parse::<i32>() else { return scientific };
+    let significant = digits_in(mantissa);
     let whole = exponent.saturating_add(1);
     let all_significant = usize::try_from(whole).is_ok_and(|whole| significant > whole);
-    match (-14..=15).contains(&whole) || all_significant {
-        true => plain,
-        false => scientific,
+    if !(-14..=15).contains(&whole) && !all_significant {
+        return scientific;
     }
+    let sign = if mantissa.starts_with('-') { "-" } else { "" };
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    match usize::try_from(whole) {
+        Ok(whole) if whole > 0 => match digits.split_at_checked(whole) {
+            Some((integer, "")) => format!("{sign}{integer}"),
+            Some((integer, fraction)) => format!("{sign}{integer}.{fraction}"),
+            None => format!("{sign}{digits:0<whole$}"),
+        },
+        _ if digits == "0" => format!("{sign}0"),
+        _ => {
+            let width = usize::try_from(whole.unsigned_abs()).unwrap_or(0) + digits.len();
+            format!("{sign}0.{digits:0>width$}")
+        }
+    }
+}
+
+fn is_digit(c: char) -> bool {
+    c.is_ascii_digit()
 }
 
 impl<'r> FromValue<'r> for &'r [u8] {
@@ -202,9 +223,18 @@ pub(super) mod tests {
             (1e-16, "1e-16"),
             (123_456_789_012_345_680.0, "1.2345678901234568e17"),
             (1_234_567_890_123_456.8, "1234567890123456.8"),
+            (1234.5, "1234.5"),
+            (100.0, "100"),
+            (0.00125, "0.00125"),
+            // Halfway between .2 and .3.
+            (1_229_202_163_144_198.25, "1229202163144198.2"),
+            (5e-324, "5e-324"),
+            (f64::MAX, "1.7976931348623157e308"),
         ] {
-            assert_eq!(shown_float(f64::to_string(&number), format!("{number:e}")), text);
+            assert_eq!(shown_float(number), text);
+            assert_eq!(text.parse(), Ok(number));
         }
+        assert_eq!(shown_float(0.1_f32), "0.1");
     }
 
     #[test]
