@@ -5,7 +5,8 @@ use super::Step;
 use super::connection::{Connection, State, dead};
 use super::exchange::Reply;
 use crate::error::{Result, UsageError};
-use crate::wire::{Command, Execute, packet};
+use crate::wire::packet::{self, PacketStart};
+use crate::wire::{Command, Execute};
 
 /// The most that one command can carry, in bytes: the protocol's own cap (F-09).
 const MAX_COMMAND: usize = 1 << 30;
@@ -54,19 +55,14 @@ impl Connection {
         parameters: impl FnOnce(&mut Vec<u8>) -> Result<()>,
     ) -> Result<()> {
         self.check_ready()?;
-        let out = self.send.buffer();
-        let packet = packet::begin(out);
-        Command::StmtExecute(Execute { statement, flags, parameters: &[] }).encode(out);
-        let mut outcome = parameters(out);
-        if outcome.is_ok() && packet.payload_len(out) > MAX_COMMAND {
+        let draft = Draft::begin(self.send.buffer());
+        Command::StmtExecute(Execute { statement, flags, parameters: &[] }).encode(draft.out);
+        parameters(draft.out)?;
+        if draft.payload_len() > MAX_COMMAND {
             let max = 1 << 30;
-            outcome = Err(UsageError::TooLong { what: "parameter list", max }.into());
+            return Err(UsageError::TooLong { what: "parameter list", max }.into());
         }
-        if let Err(error) = outcome {
-            packet.abandon(out);
-            return Err(error);
-        }
-        let sequence = packet::finish(out, packet, 0);
+        let sequence = draft.finish();
         self.unanswered.push_back((Reply::Binary, sequence));
         self.seal().map_err(|fault| self.die(fault))
     }
@@ -137,5 +133,36 @@ impl Connection {
         let sequence = packet::finish(out, start, 0);
         self.seal().map_err(|fault| self.die(fault))?;
         Ok(sequence)
+    }
+}
+
+/// A packet that is being written with the help of a caller's code. Unless it is finished, even if
+/// that code panics, what there is to send is as it was before.
+struct Draft<'b> {
+    out: &'b mut Vec<u8>,
+    packet: Option<PacketStart>,
+}
+
+impl<'b> Draft<'b> {
+    fn begin(out: &'b mut Vec<u8>) -> Self {
+        let packet = Some(packet::begin(out));
+        Self { out, packet }
+    }
+
+    fn payload_len(&self) -> usize {
+        self.packet.as_ref().map_or(0, |packet| packet.payload_len(self.out))
+    }
+
+    /// Frames the packet; gives the sequence id behind its last chunk.
+    fn finish(mut self) -> u8 {
+        self.packet.take().map_or(0, |packet| packet::finish(self.out, packet, 0))
+    }
+}
+
+impl Drop for Draft<'_> {
+    fn drop(&mut self) {
+        if let Some(packet) = self.packet.take() {
+            packet.abandon(self.out);
+        }
     }
 }

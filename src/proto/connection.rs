@@ -183,6 +183,16 @@ impl Connection {
         self.recv.spare()
     }
 
+    /// Whether input that nobody asked for can be taken: it has not ended, and there is space
+    /// for it without growing.
+    pub(crate) fn can_read_ahead(&self) -> bool {
+        #[cfg(feature = "tls")]
+        if self.tls.as_ref().is_some_and(|tls| tls.is_full()) {
+            return false;
+        }
+        !self.ended && !self.recv.is_full()
+    }
+
     /// Says that `n` bytes were read into [`spare`](Self::spare); 0 is the end of input.
     pub fn received(&mut self, n: usize) {
         if n == 0 {

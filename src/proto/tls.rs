@@ -81,8 +81,13 @@ impl Tls {
         self.closed
     }
 
+    /// Whether there is no space behind the records that are not decrypted.
+    pub(super) fn is_full(&self) -> bool {
+        self.end == self.incoming.len()
+    }
+
     pub(super) fn spare(&mut self) -> &mut [u8] {
-        if self.end == self.incoming.len() {
+        if self.is_full() {
             self.make_room();
         }
         self.incoming.get_mut(self.end..).unwrap_or_default()

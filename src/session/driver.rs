@@ -43,12 +43,15 @@ impl Session {
     /// meanwhile, that is taken.
     pub(super) async fn flush(&mut self) -> Result<()> {
         poll_fn(|cx| {
-            let sent = self.poll_send(cx);
-            // A peer that sends before it reads on is not left waiting (T-40).
-            if sent.is_pending() && self.poll_receive(cx).is_ready() {
-                cx.waker().wake_by_ref();
+            loop {
+                let sent = self.poll_send(cx);
+                // A peer that sends before it reads on is not left waiting (T-40), but nothing is
+                // asked for, so what it sends takes no more than the space that is there.
+                if sent.is_ready() || !self.connection.can_read_ahead() {
+                    return sent;
+                }
+                ready!(self.poll_receive(cx))?;
             }
-            sent
         })
         .await
         .map_err(|error| self.io_error(IoTask::Write, error))

@@ -25,7 +25,7 @@ use crate::row::FromRow;
 use crate::wire::{Execute, StateChange, StatusFlags};
 use statement::{Closing, Source, StatementCache};
 use stream::Stream;
-use transaction::Guarded;
+use transaction::{Guarded, is_unknown_savepoint};
 
 /// A session with a server.
 ///
@@ -333,13 +333,12 @@ impl Session {
         if let Some(depth) = self.rollback {
             self.connection.query(Self::rollback_sql(depth).as_bytes())?;
             match self.finish_command().await {
-                // The savepoint is gone with its transaction, which is as good.
-                Err(error) if !error.is_fatal() && depth > 0 => {}
+                Err(error) if depth > 0 && is_unknown_savepoint(&error) => self.lose_transaction(),
                 outcome => drop(outcome?),
             }
             self.rollback = None;
         }
-        Ok(())
+        self.check_transaction()
     }
 
     /// Reads and throws away what an earlier command left.

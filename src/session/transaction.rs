@@ -132,8 +132,14 @@ impl Session {
     /// Notes what an error means to the transaction.
     pub(super) fn note_transaction(&mut self, error: &Error) {
         // Deadlock, MariaDB's changed snapshot, and a full lock table roll all of it back.
-        let ended = error.as_server().is_some_and(|e| matches!(e.code(), 1213 | 1020 | 1206));
-        if ended && self.guarded == Guarded::Open {
+        if error.as_server().is_some_and(|e| matches!(e.code(), 1213 | 1020 | 1206)) {
+            self.lose_transaction();
+        }
+    }
+
+    /// Notes that the server has ended the transaction.
+    pub(super) fn lose_transaction(&mut self) {
+        if self.guarded == Guarded::Open {
             self.guarded = Guarded::Ended;
         }
     }
@@ -153,6 +159,12 @@ impl Session {
             depth => format!("ROLLBACK TO SAVEPOINT mywire_{depth}"),
         }
     }
+}
+
+/// Whether the server no longer has a savepoint: it went with its transaction, which something has
+/// ended meanwhile.
+pub(super) fn is_unknown_savepoint(error: &Error) -> bool {
+    error.as_server().is_some_and(|error| error.code() == 1305)
 }
 
 impl Transaction<'_> {

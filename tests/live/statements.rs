@@ -1,10 +1,12 @@
 //! Prepared statements: parameters, the cache, and what ends a statement.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use mywire::error::{UsageError, ValueError};
 use mywire::wire::StatusFlags;
 use mywire::{DateTime, Decimal, Error, OwnedRow, Sent, Session, Value};
+use tokio::time::timeout;
 
 use crate::calls::procedures;
 use crate::each_server;
@@ -330,6 +332,32 @@ fn e90_a_cached_statement_is_prepared_once() {
         }
         let after = prepared(session.fetch_one(sql, ()).await.unwrap());
         assert_eq!(after, before + 1);
+    });
+}
+
+/// The server binds a statement's names to the default database of when it was prepared.
+#[test]
+fn cached_statements_follow_the_default_database() {
+    each_server(async |target| {
+        let mut session = target.local().await;
+        let mut names = Vec::new();
+        for n in 0..2_i64 {
+            names.push(target.database(&mut session).await);
+            session.execute("CREATE TABLE t (n INT)", ()).await.unwrap();
+            session.execute("INSERT INTO t VALUES (?)", (n,)).await.unwrap();
+        }
+        let sql = "SELECT CAST(n AS SIGNED) FROM t WHERE n >= ?";
+        for (n, name) in [(1, &names[1]), (0, &names[0]), (1, &names[1])] {
+            session.use_database(name).await.unwrap();
+            assert_eq!(session.fetch_one::<i64>(sql, (0,)).await.unwrap(), n);
+        }
+        session.execute(&format!("USE {}", names[0]), ()).await.unwrap();
+        assert_eq!(session.fetch_one::<i64>(sql, (0,)).await.unwrap(), 0);
+        // Polled once: it is written, and its answer is not there yet.
+        let _ = timeout(Duration::ZERO, session.use_database(&names[1])).await;
+        let here: String = session.fetch_one("SELECT DATABASE()", ()).await.unwrap();
+        let n = names.iter().position(|name| *name == here).unwrap();
+        assert_eq!(session.fetch_one::<i64>(sql, (0,)).await.unwrap(), n as i64);
     });
 }
 

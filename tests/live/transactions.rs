@@ -254,6 +254,71 @@ fn t94_nothing_runs_behind_a_deadlock_until_the_guard_is_gone() {
     });
 }
 
+/// A statement that commits by itself takes the savepoints with the transaction: what undoes one
+/// says so, and what follows does not run as if nothing had happened.
+#[test]
+fn a_savepoint_that_went_with_its_transaction() {
+    each_server(async |target| {
+        let (mut session, mut other) = two(target).await;
+        let mut tx = session.begin().await.unwrap();
+        insert(&mut tx, 1).await;
+        let mut inner = tx.savepoint().await.unwrap();
+        insert(&mut inner, 2).await;
+        inner.execute("CREATE TABLE u (a INT)", ()).await.unwrap();
+        drop(inner);
+        let ended = |error: Error| matches!(error, Error::Usage(UsageError::TransactionEnded));
+        assert!(ended(tx.execute("INSERT INTO t VALUES (3, 0)", ()).await.unwrap_err()));
+        assert!(ended(tx.commit().await.unwrap_err()));
+        assert_eq!(ids(&mut session).await, [1, 2]);
+        assert_eq!(ids(&mut other).await, [1, 2]);
+    });
+}
+
+#[test]
+fn a_transaction_does_not_begin_within_another() {
+    each_server(async |target| {
+        let (mut session, mut other) = two(target).await;
+        let mut tx = session.begin().await.unwrap();
+        insert(&mut tx, 1).await;
+        let error = tx.begin().await.map(drop).unwrap_err();
+        assert!(matches!(error, Error::Usage(UsageError::TransactionOpen)), "{error}");
+        assert!(ids(&mut other).await.is_empty(), "nothing was committed");
+        tx.rollback().await.unwrap();
+        assert!(ids(&mut session).await.is_empty());
+        // A guard that is never dropped leaves its transaction open, too.
+        std::mem::forget(session.begin().await.unwrap());
+        assert!(session.begin().await.is_err());
+        session.reset().await.unwrap();
+        session.begin().await.unwrap().commit().await.unwrap();
+    });
+}
+
+/// T-94: the other errors behind which a server has rolled back everything.
+#[test]
+fn t94_a_changed_snapshot_ends_the_transaction() {
+    each_server(async |target| {
+        let (mut session, mut other) = two(target).await;
+        insert(&mut session, 1).await;
+        if !session.is_mariadb() {
+            // MySQL never refuses an update for its snapshot.
+            let options = TransactionOptions::default().isolation(IsolationLevel::RepeatableRead);
+            let mut tx = session.begin_with(options.consistent_snapshot()).await.unwrap();
+            other.execute("UPDATE t SET n = 1", ()).await.unwrap();
+            tx.execute("UPDATE t SET n = n + 1 WHERE id = 1", ()).await.unwrap();
+            return tx.commit().await.unwrap();
+        }
+        session.execute("SET innodb_snapshot_isolation = ON", ()).await.unwrap();
+        let options = TransactionOptions::default().isolation(IsolationLevel::RepeatableRead);
+        let mut tx = session.begin_with(options.consistent_snapshot()).await.unwrap();
+        other.execute("UPDATE t SET n = 1", ()).await.unwrap();
+        assert_eq!(code(tx.execute("UPDATE t SET n = n + 1 WHERE id = 1", ()).await), 1020);
+        let error = tx.execute("INSERT INTO t VALUES (9, 1)", ()).await.unwrap_err();
+        assert!(matches!(error, Error::Usage(UsageError::TransactionEnded)), "{error}");
+        tx.rollback().await.unwrap();
+        assert_eq!(ids(&mut session).await, [1]);
+    });
+}
+
 /// every kind of reply carries the status word.
 #[test]
 fn in_transaction_follows_every_status_word() {

@@ -5,6 +5,8 @@
 #![cfg(all(feature = "tokio", feature = "ring"))]
 #![allow(missing_docs, unreachable_pub, reason = "a test target has no callers")]
 
+#[path = "../support/metered.rs"]
+mod metered;
 #[path = "../support/scripted.rs"]
 mod scripted;
 
@@ -15,6 +17,7 @@ mod leaving;
 mod limits;
 mod login;
 mod login_bytes;
+mod long_data;
 mod pieces;
 mod replies;
 mod rows;
@@ -23,5 +26,6 @@ mod sentences;
 mod statements;
 mod time;
 mod tls;
+mod transactions;
 mod transcripts;
 mod transports;

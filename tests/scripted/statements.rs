@@ -1,13 +1,16 @@
 //! Prepared statements: what goes out byte by byte, and replies that no honest server gives.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use mywire::error::{ProtocolErrorKind, ValueError};
 use mywire::wire::binary_row::Layout;
+use mywire::wire::statement::ParameterType;
 use mywire::wire::{
     Capabilities, ColumnDefinition, ColumnType, Command, Execute, Greeting, StatusFlags,
 };
-use mywire::{Error, OwnedRow, Sent};
+use mywire::{Error, OwnedRow, Sent, ToValue};
 use tokio::time::{sleep, timeout};
 
 use crate::scripted::*;
@@ -366,4 +369,47 @@ fn e95_t60_dropped_at_any_moment_of_a_cursor() {
             script.done().await;
         });
     }
+}
+
+/// A panic in a caller's own code leaves nothing of its packet behind.
+#[test]
+fn a_parameter_that_panics_is_not_sent() {
+    struct Faulty;
+
+    impl ToValue for Faulty {
+        fn parameter_type(&self) -> Option<ParameterType> {
+            "".parameter_type()
+        }
+
+        fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
+            out.extend_from_slice(b"half");
+            panic!("a caller's own fault");
+        }
+    }
+
+    run(async {
+        let (mut session, script) = logged_in(mysql(), &config(), |mut server| async move {
+            expect_prepare(&mut server, "x", 7, 2).await;
+            server.expect(Command::Ping).await;
+            server.send(server.reply().ok()).await;
+            let first = b"\x17\x07\0\0\0\0\x01\0\0\0\0\x01\x08\0\x08\0".to_vec();
+            assert!(server.command().await.starts_with(&first));
+            server.send(server.reply().ok()).await;
+            server.echo().await;
+        })
+        .await;
+        let x = session.prepare("x").await.unwrap();
+        let written = script.wire.len();
+        let mut sending = Box::pin(session.execute(&x, (7_i64, Faulty)));
+        let mut context = Context::from_waker(Waker::noop());
+        let poll = AssertUnwindSafe(|| sending.as_mut().poll(&mut context));
+        assert!(catch_unwind(poll).is_err());
+        drop(sending);
+        assert_eq!(script.wire.len(), written);
+        session.ping().await.unwrap();
+        session.execute(&x, (7_i64, 8_i64)).await.unwrap();
+        assert_in_step(&mut session).await;
+        drop((session, x));
+        script.done().await;
+    });
 }
