@@ -34,7 +34,9 @@
 //! # Layers
 //!
 //! ```text
-//!   session            sockets, names, timeouts: tokio
+//!   blocking           the session without `await`
+//!      │
+//!   session            sockets, names, timeouts: tokio, or std
 //!      │
 //!    proto             the connection as a state machine over bytes: buffers, TLS, limits
 //!      │
@@ -51,6 +53,7 @@
 //! | feature | default | |
 //! |---|---|---|
 //! | `tokio` | yes | [`Session`] over tokio's sockets |
+//! | `blocking` | no | `blocking::Session`: the same without a runtime |
 //! | `tls` | yes | TLS by rustls; needs a provider: `ring`, or the process's own |
 //! | `ring` | yes | ring as rustls's provider; compiles a little C |
 //! | `webpki-roots` | yes | Mozilla's CA certificates, for `VERIFY_IDENTITY` without a CA |
@@ -64,6 +67,8 @@
 //! A feature adds, and changes nothing that works without it.
 
 pub mod auth;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod columns;
 pub mod config;
 pub mod error;
@@ -73,7 +78,16 @@ mod params;
 pub mod proto;
 mod row;
 mod secret;
-#[cfg(feature = "tokio")]
+#[cfg(any(feature = "tokio", feature = "blocking"))]
+#[cfg_attr(
+    not(feature = "tokio"),
+    allow(
+        dead_code,
+        unreachable_pub,
+        unused_imports,
+        reason = "the blocking front uses what it has a twin for"
+    )
+)]
 mod session;
 #[cfg(feature = "tls")]
 mod tls_config;
@@ -89,10 +103,9 @@ pub use proto::Done;
 pub use row::{Batch, ColumnIndex, FromRow, OwnedRow, Row};
 pub use secret::Secret;
 #[cfg(feature = "tokio")]
-pub use session::{
-    ChunkedRow, Field, IsolationLevel, Query, Rows, Session, Statement, Transaction,
-    TransactionOptions,
-};
+pub use session::{ChunkedRow, Field, Rows, Session, Transaction};
+#[cfg(any(feature = "tokio", feature = "blocking"))]
+pub use session::{IsolationLevel, Query, Statement, TransactionOptions};
 pub use value::{Date, DateTime, Decimal, FromValue, LongData, RawValue, Time, ToValue, Value};
 
 /// The code blocks of the README, which compile as tests.

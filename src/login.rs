@@ -6,7 +6,7 @@ use crate::proto::{Login, TlsPlan, Transport};
 use crate::wire::{Capabilities, ConnectAttributes};
 
 /// The collation that a login asks for (S-01), by name.
-#[cfg(feature = "tokio")]
+#[cfg(any(feature = "tokio", feature = "blocking"))]
 const LOGIN_COLLATION: &str = "utf8mb4_general_ci";
 
 impl Login {
@@ -45,7 +45,7 @@ fn from_valid(config: &Config) -> Result<Login> {
 
 /// The statement that makes the session's character set what text needs, with the configured
 /// collation (S-02): after the login if a collation was asked for, and after every reset.
-#[cfg(feature = "tokio")]
+#[cfg(any(feature = "tokio", feature = "blocking"))]
 pub(crate) fn set_names(config: &Config, mariadb: bool) -> String {
     match config.collation.as_deref() {
         // The name was checked to be nothing but letters, digits and `_`.

@@ -20,7 +20,10 @@ pub trait Params {
 /// Appends the parameters as COM_STMT_EXECUTE has them. `types` are those that the server knows
 /// from the statement's last execution, none if it knows none; they are sent again only when they
 /// change (E-89), and are then those of this execution.
-#[cfg_attr(not(feature = "tokio"), allow(dead_code, reason = "only sessions execute"))]
+#[cfg_attr(
+    not(any(feature = "tokio", feature = "blocking")),
+    allow(dead_code, reason = "only sessions execute")
+)]
 pub(crate) fn encode(
     params: &(impl Params + ?Sized),
     types: &mut Vec<ParameterType>,

@@ -32,7 +32,10 @@ pub enum IoTask {
 }
 
 impl IoError {
-    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "only fronts do I/O"))]
+    #[cfg_attr(
+        not(any(feature = "tokio", feature = "blocking")),
+        expect(dead_code, reason = "only fronts do I/O")
+    )]
     pub(crate) fn new(
         task: IoTask,
         peer: impl Into<Box<str>>,

@@ -144,7 +144,10 @@ impl Connection {
     }
 
     /// Notes the default database that a command has set, for servers that do not tell.
-    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "only fronts know"))]
+    #[cfg_attr(
+        not(any(feature = "tokio", feature = "blocking")),
+        expect(dead_code, reason = "only fronts know")
+    )]
     pub(crate) fn set_database(&mut self, database: &str) {
         self.info.database = Some(database.to_owned());
     }

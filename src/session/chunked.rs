@@ -2,10 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-
-use tokio::io::{AsyncRead, ReadBuf};
 
 use super::Session;
 use crate::columns::Column;
@@ -63,7 +60,7 @@ impl Drop for ChunkedRow<'_> {
 /// A value of a [`ChunkedRow`], in the form of its row's protocol; see
 /// [`RawValue::bytes`](crate::RawValue::bytes).
 ///
-/// It can also be read as an [`AsyncRead`].
+/// It can also be read as a stream of bytes: an `AsyncRead`.
 pub struct Field<'f> {
     session: &'f mut Session,
     head: FieldHead,
@@ -122,36 +119,57 @@ impl Field<'_> {
     }
 }
 
-impl AsyncRead for Field<'_> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
+impl Field<'_> {
+    /// Copies the next bytes of the value; 0 of them behind the last one, or if there is no room.
+    pub(crate) fn poll_copy(
+        &mut self,
         cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
         loop {
-            let given = self.given;
-            let piece = self.session.connection.chunk().get(given..).unwrap_or_default();
-            if given > 0 && !piece.is_empty() {
-                let n = piece.len().min(buf.remaining());
-                buf.put_slice(piece.get(..n).unwrap_or_default());
-                self.given += n;
-                return Poll::Ready(Ok(()));
+            let piece = self.session.connection.chunk().get(self.given..).unwrap_or_default();
+            if self.given > 0 && !piece.is_empty() {
+                return Poll::Ready(Ok(self.copy(buf)));
             }
-            if self.session.connection.field_left() == 0 || buf.remaining() == 0 {
-                return Poll::Ready(Ok(()));
+            if self.session.connection.field_left() == 0 {
+                return Poll::Ready(Ok(0));
             }
             match ready!(self.session.poll_step(cx)) {
                 Ok(Step::Chunk) => {
-                    let piece = self.session.connection.chunk();
-                    let n = piece.len().min(buf.remaining());
-                    buf.put_slice(piece.get(..n).unwrap_or_default());
-                    self.given = n;
-                    return Poll::Ready(Ok(()));
+                    self.given = 0;
+                    return Poll::Ready(Ok(self.copy(buf)));
                 }
                 Ok(_) => {}
                 Err(error) => return Poll::Ready(Err(into_io(error))),
             }
         }
+    }
+
+    /// Copies what fits of the piece, from where it was left.
+    fn copy(&mut self, buf: &mut [u8]) -> usize {
+        let piece = self.session.connection.chunk().get(self.given..).unwrap_or_default();
+        let n = piece.len().min(buf.len());
+        if let (Some(to), Some(from)) = (buf.get_mut(..n), piece.get(..n)) {
+            to.copy_from_slice(from);
+        }
+        self.given += n;
+        n
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl tokio::io::AsyncRead for Field<'_> {
+    fn poll_read(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let n = ready!(self.poll_copy(cx, buf.initialize_unfilled()))?;
+        buf.advance(n);
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -3,20 +3,28 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
-
-use super::Session;
 use super::statement::StatementCache;
 use super::stream::Stream;
 use super::transaction::Guarded;
+use super::{Session, time};
 use crate::config::{Config, Endpoint};
-use crate::error::{IoError, IoTask, Result, Sent};
+use crate::error::{Error, IoError, IoTask, Result, Sent};
 use crate::login::set_names;
 use crate::proto::{Connection, Login, Step};
 
+/// Who waits for a session's transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Front {
+    #[cfg(feature = "tokio")]
+    Tokio,
+    /// The transport itself: no future is ever pending.
+    #[cfg(feature = "blocking")]
+    Blocking,
+}
+
+#[cfg(feature = "tokio")]
 impl Session {
     /// Opens a session with the server that a URL names; see [`Config`] for the form of URLs.
     ///
@@ -29,25 +37,46 @@ impl Session {
 
     /// Opens a session as `config` says; see [`connect`](Self::connect).
     pub async fn connect_with(config: &Config) -> Result<Self> {
-        let login = Login::from_config(config)?;
-        let deadline = deadline(config);
-        let peer = peer(config);
-        let stream = match config.endpoint() {
-            Endpoint::Tcp { host, port } => connect_tcp(host, *port, &peer, deadline).await?,
-            Endpoint::Socket(path) => connect_socket(path, &peer, deadline).await?,
-        };
-        Self::open(stream, login, config, peer, deadline).await
+        Self::connect_in(Front::Tokio, config).await
     }
 
     /// Opens a session over the caller's own transport, which is taken for a network, and for one
     /// to the host of `config`. A proxy's tunnel is one, or a pipe to a scripted server.
     pub async fn from_stream<S>(stream: S, config: &Config) -> Result<Self>
     where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
     {
+        Self::over(Stream::Other(Box::new(stream)), config).await
+    }
+}
+
+impl Session {
+    pub(crate) async fn connect_in(front: Front, config: &Config) -> Result<Self> {
         let login = Login::from_config(config)?;
-        let stream = Stream::Other(Box::new(stream));
-        Self::open(stream, login, config, "the server".to_owned(), deadline(config)).await
+        let deadline = time::after(config.connect_timeout);
+        let peer = peer(config);
+        let stream = match config.endpoint() {
+            Endpoint::Tcp { host, port } => {
+                connect_tcp(front, host, *port, &peer, deadline).await?
+            }
+            Endpoint::Socket(path) => connect_socket(front, path, &peer, deadline).await?,
+        };
+        Self::open(stream, login, config, peer, deadline).await
+    }
+
+    /// Opens a session over the caller's own transport that waits by itself.
+    #[cfg(feature = "blocking")]
+    pub(crate) async fn over_std<S>(stream: S, config: &Config) -> Result<Self>
+    where
+        S: io::Read + io::Write + Send + 'static,
+    {
+        Self::over(Stream::Std(super::std_stream::StdStream::other(stream)), config).await
+    }
+
+    async fn over(stream: Stream, config: &Config) -> Result<Self> {
+        let login = Login::from_config(config)?;
+        let deadline = time::after(config.connect_timeout);
+        Self::open(stream, login, config, "the server".to_owned(), deadline).await
     }
 
     async fn open(
@@ -70,9 +99,13 @@ impl Session {
             rollback: None,
             guarded: Guarded::default(),
         };
-        match before(deadline, session.log_in()).await {
-            Some(logged_in) => logged_in?,
-            None => {
+        session.stream.set_deadline(deadline);
+        let logged_in = time::before(deadline, session.log_in()).await;
+        session.stream.set_deadline(None);
+        match logged_in {
+            Some(Ok(())) => Ok(session),
+            Some(Err(error)) if !is_timeout(&error, deadline) => Err(error),
+            _ => {
                 let waited = match session.received {
                     0 => {
                         "it took the connection and sent no greeting in time: is it a MySQL or \
@@ -81,10 +114,9 @@ impl Session {
                     _ => "the login took longer than the connect timeout",
                 };
                 let error = io::Error::new(io::ErrorKind::TimedOut, waited);
-                return Err(session.io_error(IoTask::Handshake, error));
+                Err(session.io_error(IoTask::Handshake, error))
             }
         }
-        Ok(session)
     }
 
     async fn log_in(&mut self) -> Result<()> {
@@ -97,17 +129,10 @@ impl Session {
     }
 }
 
-/// When connecting has to be over; `None` if that is beyond what the clock can say (T-100).
-fn deadline(config: &Config) -> Option<Instant> {
-    Instant::now().checked_add(config.connect_timeout)
-}
-
-/// Runs a future until the deadline; `None` if that comes first.
-async fn before<T>(deadline: Option<Instant>, future: impl Future<Output = T>) -> Option<T> {
-    match deadline {
-        Some(deadline) => timeout_at(deadline, future).await.ok(),
-        None => Some(future.await),
-    }
+/// Whether it is what a blocking transport says at the deadline.
+fn is_timeout(error: &Error, deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| deadline <= time::now())
+        && matches!(error, Error::Io(e) if e.io_error().kind() == io::ErrorKind::TimedOut)
 }
 
 fn peer(config: &Config) -> String {
@@ -119,34 +144,29 @@ fn peer(config: &Config) -> String {
 }
 
 async fn connect_tcp(
+    front: Front,
     host: &str,
     port: u16,
     peer: &str,
     deadline: Option<Instant>,
 ) -> Result<Stream> {
     let failed = |task, error| IoError::new(task, peer, Sent::No, error);
-    let timed_out = || io::Error::new(io::ErrorKind::TimedOut, "it did not answer in time");
-    let found = before(deadline, tokio::net::lookup_host((host, port))).await;
-    let addresses: Vec<SocketAddr> = found
-        .unwrap_or_else(|| Err(timed_out()))
-        .map_err(|error| failed(IoTask::Resolve, error))?
-        .collect();
+    let addresses = front
+        .look_up(host, port, deadline)
+        .await
+        .map_err(|error| failed(IoTask::Resolve, error))?;
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for (tried, address) in addresses.iter().enumerate() {
         // Each address gets its share of the time that is left (T-99).
         let share = deadline.map(|deadline| {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let now = time::now();
+            let left = deadline.saturating_duration_since(now);
             let others = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
-            Instant::now() + left / others
+            now + left / others
         });
-        match before(share, TcpStream::connect(address)).await {
-            Some(Ok(stream)) => {
-                // Commands are written whole: waiting for more only delays them.
-                stream.set_nodelay(true).map_err(|error| failed(IoTask::Connect, error))?;
-                return Ok(Stream::Tcp(stream));
-            }
-            Some(Err(error)) => last = error,
-            None => last = timed_out(),
+        match front.connect_tcp(*address, share).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
         }
     }
     Err(failed(IoTask::Connect, last).into())
@@ -154,19 +174,90 @@ async fn connect_tcp(
 
 #[cfg(unix)]
 async fn connect_socket(
+    front: Front,
     path: &std::path::Path,
     peer: &str,
     deadline: Option<Instant>,
 ) -> Result<Stream> {
-    let connected = before(deadline, tokio::net::UnixStream::connect(path)).await;
-    let timed_out = || io::Error::new(io::ErrorKind::TimedOut, "it did not answer in time");
-    let stream = connected.unwrap_or_else(|| Err(timed_out()));
-    let stream = stream.map_err(|error| IoError::new(IoTask::Connect, peer, Sent::No, error))?;
-    Ok(Stream::Unix(stream))
+    let connected = front.connect_unix(path, deadline).await;
+    connected.map_err(|error| IoError::new(IoTask::Connect, peer, Sent::No, error).into())
 }
 
 #[cfg(not(unix))]
-async fn connect_socket(_: &std::path::Path, peer: &str, _: Option<Instant>) -> Result<Stream> {
+async fn connect_socket(
+    _: Front,
+    _: &std::path::Path,
+    peer: &str,
+    _: Option<Instant>,
+) -> Result<Stream> {
     let error = io::ErrorKind::Unsupported.into();
     Err(IoError::new(IoTask::Connect, peer, Sent::No, error).into())
+}
+
+impl Front {
+    /// The addresses of a host. A blocking front asks the system, which takes the time it takes.
+    async fn look_up(
+        self,
+        host: &str,
+        port: u16,
+        deadline: Option<Instant>,
+    ) -> io::Result<Vec<SocketAddr>> {
+        match self {
+            #[cfg(feature = "tokio")]
+            Self::Tokio => {
+                let found = time::before(deadline, tokio::net::lookup_host((host, port))).await;
+                Ok(found.unwrap_or_else(|| Err(time::timed_out()))?.collect())
+            }
+            #[cfg(feature = "blocking")]
+            Self::Blocking => {
+                #[cfg(not(feature = "tokio"))]
+                let _ = deadline;
+                Ok(std::net::ToSocketAddrs::to_socket_addrs(&(host, port))?.collect())
+            }
+        }
+    }
+
+    async fn connect_tcp(
+        self,
+        address: SocketAddr,
+        deadline: Option<Instant>,
+    ) -> io::Result<Stream> {
+        // Commands are written whole: waiting for more only delays them.
+        match self {
+            #[cfg(feature = "tokio")]
+            Self::Tokio => {
+                let connected =
+                    time::before(deadline, tokio::net::TcpStream::connect(address)).await;
+                let stream = connected.unwrap_or_else(|| Err(time::timed_out()))?;
+                stream.set_nodelay(true)?;
+                Ok(Stream::Tcp(stream))
+            }
+            #[cfg(feature = "blocking")]
+            Self::Blocking => {
+                let stream = super::std_stream::connect_tcp(address, deadline)?;
+                stream.set_nodelay(true)?;
+                Ok(Stream::Std(super::std_stream::StdStream::tcp(stream)?))
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    async fn connect_unix(
+        self,
+        path: &std::path::Path,
+        deadline: Option<Instant>,
+    ) -> io::Result<Stream> {
+        match self {
+            #[cfg(feature = "tokio")]
+            Self::Tokio => {
+                let connected = time::before(deadline, tokio::net::UnixStream::connect(path)).await;
+                Ok(Stream::Unix(connected.unwrap_or_else(|| Err(time::timed_out()))?))
+            }
+            #[cfg(feature = "blocking")]
+            Self::Blocking => {
+                let stream = super::std_stream::connect_unix(path, deadline)?;
+                Ok(Stream::Std(super::std_stream::StdStream::unix(stream)?))
+            }
+        }
+    }
 }

@@ -5,7 +5,8 @@ use std::io;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use super::Session;
+use super::stream::Wanted;
+use super::{Session, time};
 use crate::error::{Error, IoError, IoTask, Lost, ProtocolErrorKind, Result};
 use crate::proto::Step;
 
@@ -44,13 +45,16 @@ impl Session {
     pub(super) async fn flush(&mut self) -> Result<()> {
         poll_fn(|cx| {
             loop {
-                let sent = self.poll_send(cx);
+                if let Poll::Ready(sent) = self.poll_send(cx) {
+                    return Poll::Ready(sent);
+                }
                 // A peer that sends before it reads on is not left waiting (T-40), but nothing is
                 // asked for, so what it sends takes no more than the space that is there.
-                if sent.is_ready() || !self.connection.can_read_ahead() {
-                    return sent;
+                let read = self.connection.can_read_ahead();
+                if read && self.poll_receive(cx)?.is_ready() {
+                    continue;
                 }
-                ready!(self.poll_receive(cx))?;
+                ready!(self.stream.poll_wait(Wanted { read, write: true }))?;
             }
         })
         .await
@@ -66,17 +70,30 @@ impl Session {
     }
 
     fn poll_transfer(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        if self.write_error.is_none()
-            && let Poll::Ready(Err(error)) = self.poll_send(cx)
-        {
-            // The server may have said why it stopped listening (E-07): read on first.
-            self.write_error = Some(error);
+        loop {
+            let mut writing = false;
+            if self.write_error.is_none() {
+                match self.poll_send(cx) {
+                    // The server may have said why it stopped listening (E-07): read on first.
+                    Poll::Ready(sent) => self.write_error = sent.err(),
+                    Poll::Pending => writing = true,
+                }
+            }
+            let read = match self.poll_receive(cx) {
+                Poll::Ready(read) => read.map(drop),
+                Poll::Pending => {
+                    let wanted = Wanted { read: true, write: writing };
+                    match ready!(self.stream.poll_wait(wanted)) {
+                        Ok(()) => continue,
+                        Err(error) => Err(error),
+                    }
+                }
+            };
+            return Poll::Ready(read.map_err(|error| match self.write_error.take() {
+                Some(first) => self.io_error(IoTask::Write, first),
+                None => self.io_error(IoTask::Read, error),
+            }));
         }
-        let read = ready!(self.poll_receive(cx));
-        Poll::Ready(read.map_err(|error| match self.write_error.take() {
-            Some(first) => self.io_error(IoTask::Write, first),
-            None => self.io_error(IoTask::Read, error),
-        }))
     }
 
     /// Writes until nothing is left to write.
@@ -96,16 +113,21 @@ impl Session {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Reads what is there; tells how much, 0 at the end.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let n = ready!(self.stream.poll_read(cx, self.connection.spare()))?;
         self.connection.received(n);
         self.received = self.received.saturating_add(u64::try_from(n).unwrap_or(u64::MAX));
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(n))
     }
 
     /// Takes what the server may have sent while nothing was asked for, such as the reason why it
-    /// closed the connection, without waiting. Costs no system call unless something is there.
+    /// closed the connection, without waiting. Costs no system call unless something is there; on a
+    /// blocking socket it is one.
     pub(super) async fn look(&mut self) {
+        if !self.stream.can_look() {
+            return;
+        }
         poll_fn(|cx| {
             // A failure shows again when the command is sent.
             let _ = self.poll_receive(cx);
@@ -143,11 +165,15 @@ impl Session {
 
     pub(super) async fn close_in_order(&mut self) {
         let _ = self.connection.quit();
+        let deadline = time::after(FAREWELL);
+        self.stream.set_deadline(deadline);
         let farewell = poll_fn(|cx| {
-            ready!(self.poll_send(cx))?;
+            while self.poll_send(cx)?.is_pending() {
+                ready!(self.stream.poll_wait(Wanted { read: false, write: true }))?;
+            }
             self.stream.poll_shutdown(cx)
         });
-        let _ = tokio::time::timeout(FAREWELL, farewell).await;
+        let _ = time::before(deadline, farewell).await;
         self.connection.abort();
     }
 }

@@ -1,7 +1,8 @@
 //! Values of any size, sent piece by piece.
 
-use tokio::io::{AsyncRead, AsyncReadExt};
+use std::future::poll_fn;
 
+use super::input::Input;
 use super::{Session, Statement};
 use crate::error::{Error, IoError, IoTask, Result, Sent, UsageError};
 
@@ -21,11 +22,21 @@ impl Session {
     /// with [`IoTask::ReadValue`](crate::error::IoTask); the session is usable. Gives the number of
     /// bytes sent. Not cancel-safe for the value: after a dropped future send it again from the
     /// beginning, behind [`reset_statement`](Self::reset_statement).
+    #[cfg(feature = "tokio")]
     pub async fn send_long_data(
         &mut self,
         statement: &Statement,
         parameter: u16,
-        mut reader: impl AsyncRead + Unpin,
+        reader: impl tokio::io::AsyncRead + Unpin,
+    ) -> Result<u64> {
+        self.send_pieces(statement, parameter, super::input::Tokio(reader)).await
+    }
+
+    pub(crate) async fn send_pieces(
+        &mut self,
+        statement: &Statement,
+        parameter: u16,
+        mut input: impl Input,
     ) -> Result<u64> {
         self.check_owner(statement)?;
         let parameters = statement.parameters();
@@ -37,7 +48,7 @@ impl Session {
         let mut piece = vec![0; PIECE];
         let mut total = 0_u64;
         loop {
-            let n = match reader.read(&mut piece).await {
+            let n = match poll_fn(|cx| input.poll_read(cx, &mut piece)).await {
                 Ok(n) => n,
                 Err(error) => {
                     self.reset_statement(statement).await?;

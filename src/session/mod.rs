@@ -1,19 +1,30 @@
-//! The tokio front: sockets, timeouts, and the session over [`Connection`].
+//! Sockets, timeouts, and the session over [`Connection`]: the tokio front, and what the blocking
+//! front wraps.
 
 mod chunked;
 mod connect;
 mod driver;
+mod input;
 mod long_data;
 mod rows;
 mod statement;
+#[cfg(feature = "blocking")]
+mod std_stream;
 mod stream;
+mod time;
 mod transaction;
 
 use std::sync::Arc;
 
 pub use chunked::{ChunkedRow, Field};
+#[cfg(feature = "blocking")]
+pub(crate) use connect::Front;
+#[cfg(feature = "blocking")]
+pub(crate) use input::Std as StdInput;
 pub use rows::Rows;
 pub use statement::{Query, Statement};
+#[cfg(feature = "blocking")]
+pub(crate) use transaction::Guard;
 pub use transaction::{IsolationLevel, Transaction, TransactionOptions};
 
 use crate::config::Config;
@@ -390,7 +401,7 @@ impl Drop for Session {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "tokio"))]
 mod tests {
     use super::*;
 

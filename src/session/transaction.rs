@@ -85,6 +85,12 @@ impl TransactionOptions {
 #[derive(Debug)]
 pub struct Transaction<'s> {
     session: &'s mut Session,
+    guard: Guard,
+}
+
+/// What there is to undo, of either front.
+#[derive(Debug)]
+pub(crate) struct Guard {
     /// 0 for the transaction, n for the nth savepoint within.
     depth: usize,
     open: bool,
@@ -109,6 +115,11 @@ impl Session {
 
     /// Begins a transaction as `options` say. Cost: one round trip; all goes out in one write.
     pub async fn begin_with(&mut self, options: TransactionOptions) -> Result<Transaction<'_>> {
+        let guard = self.begin_guard(options).await?;
+        Ok(Transaction { session: self, guard })
+    }
+
+    pub(crate) async fn begin_guard(&mut self, options: TransactionOptions) -> Result<Guard> {
         self.settle().await?;
         if self.guarded != Guarded::Nothing {
             return Err(UsageError::TransactionOpen.into());
@@ -126,7 +137,7 @@ impl Session {
         self.finish_command().await?;
         self.rollback = None;
         self.guarded = Guarded::Open;
-        Ok(Transaction { session: self, depth: 0, open: true })
+        Ok(Guard { depth: 0, open: true })
     }
 
     /// Notes what an error means to the transaction.
@@ -173,39 +184,71 @@ impl Transaction<'_> {
     /// If the connection is lost before the answer, nobody knows whether it was committed: the
     /// error's [`was_sent`](crate::Error::was_sent) is `Maybe`.
     pub async fn commit(mut self) -> Result<()> {
-        let sql = match self.depth {
-            0 => "COMMIT".to_owned(),
-            depth => format!("RELEASE SAVEPOINT mywire_{depth}"),
-        };
-        self.end(&sql).await
+        self.guard.commit(self.session).await
     }
 
     /// Undoes everything since it began.
     pub async fn rollback(mut self) -> Result<()> {
-        if self.session.guarded == Guarded::Ended {
-            // The server was faster.
-            return Ok(());
-        }
-        let sql = Session::rollback_sql(self.depth);
-        self.end(&sql).await
+        self.guard.rollback(self.session).await
     }
 
     /// Sets a savepoint: what follows can be undone by itself.
     pub async fn savepoint(&mut self) -> Result<Transaction<'_>> {
+        let guard = self.guard.savepoint(self.session).await?;
+        Ok(Transaction { session: self.session, guard })
+    }
+}
+
+impl Guard {
+    pub(crate) async fn commit(&mut self, session: &mut Session) -> Result<()> {
+        let sql = match self.depth {
+            0 => "COMMIT".to_owned(),
+            depth => format!("RELEASE SAVEPOINT mywire_{depth}"),
+        };
+        self.end(session, &sql).await
+    }
+
+    pub(crate) async fn rollback(&mut self, session: &mut Session) -> Result<()> {
+        if session.guarded == Guarded::Ended {
+            // The server was faster.
+            return Ok(());
+        }
+        let sql = Session::rollback_sql(self.depth);
+        self.end(session, &sql).await
+    }
+
+    pub(crate) async fn savepoint(&self, session: &mut Session) -> Result<Self> {
         let depth = self.depth + 1;
-        self.session.execute(&format!("SAVEPOINT mywire_{depth}"), ()).await?;
-        Ok(Transaction { session: self.session, depth, open: true })
+        session.execute(&format!("SAVEPOINT mywire_{depth}"), ()).await?;
+        Ok(Self { depth, open: true })
     }
 
     /// Ends it. Whatever the answer, or if nobody waits for it, the guard has nothing to undo any
     /// more unless the server refused.
-    async fn end(&mut self, sql: &str) -> Result<()> {
-        self.session.execute(sql, ()).await?;
+    async fn end(&mut self, session: &mut Session, sql: &str) -> Result<()> {
+        session.execute(sql, ()).await?;
         self.open = false;
         if self.depth == 0 {
-            self.session.guarded = Guarded::Nothing;
+            session.guarded = Guarded::Nothing;
         }
         Ok(())
+    }
+
+    /// Has the session undo what was not ended.
+    pub(crate) fn leave(&self, session: &mut Session) {
+        if !self.open {
+            return;
+        }
+        let ended = session.guarded == Guarded::Ended;
+        session.rollback = match session.rollback {
+            // There is nothing left to undo.
+            _ if ended => None,
+            Some(other) => Some(other.min(self.depth)),
+            None => Some(self.depth),
+        };
+        if self.depth == 0 {
+            session.guarded = Guarded::Nothing;
+        }
     }
 }
 
@@ -225,19 +268,7 @@ impl DerefMut for Transaction<'_> {
 
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
-        if !self.open {
-            return;
-        }
-        let ended = self.session.guarded == Guarded::Ended;
-        self.session.rollback = match self.session.rollback {
-            // There is nothing left to undo.
-            _ if ended => None,
-            Some(other) => Some(other.min(self.depth)),
-            None => Some(self.depth),
-        };
-        if self.depth == 0 {
-            self.session.guarded = Guarded::Nothing;
-        }
+        self.guard.leave(self.session);
     }
 }
 
