@@ -185,6 +185,10 @@ impl Connection {
 
     /// Whether input that nobody asked for can be taken: it has not ended, and there is space
     /// for it without growing.
+    #[cfg_attr(
+        not(any(feature = "tokio", feature = "blocking")),
+        expect(dead_code, reason = "only fronts read")
+    )]
     pub(crate) fn can_read_ahead(&self) -> bool {
         #[cfg(feature = "tls")]
         if self.tls.as_ref().is_some_and(|tls| tls.is_full()) {
