@@ -219,6 +219,7 @@ fn k17_empty_null_and_text() {
     });
 }
 
+asynchronous! {
 /// A dropped `send_long_data` leaves a session that answers what it is asked, and a statement that
 /// a reset makes good.
 #[test]
@@ -242,6 +243,7 @@ fn a_dropped_send_long_data_leaves_the_session_in_step() {
         assert_eq!(session.fetch_one::<Vec<u8>>("SELECT b FROM t", ()).await.unwrap(), b"whole");
         usable(&mut session).await;
     });
+}
 }
 
 /// A reader that has nothing to say, ever.

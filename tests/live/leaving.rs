@@ -107,6 +107,7 @@ fn e95_results_of_several_statements_left() {
     });
 }
 
+asynchronous! {
 /// A statement whose future is dropped before its answer is there.
 #[test]
 fn a_dropped_statement_is_settled_by_the_next() {
@@ -117,4 +118,5 @@ fn a_dropped_statement_is_settled_by_the_next() {
         assert!(waited.is_err(), "it was meant to be too slow");
         usable(&mut session).await;
     });
+}
 }

@@ -13,6 +13,12 @@
 #![allow(clippy::print_stdout, reason = "figures, shown by --nocapture")]
 #![allow(clippy::drop_non_drop, reason = "leaving rows early is what is tested, so it is said")]
 
+/// What only futures can do: `tests/live_blocking`, which runs these files on the blocking front,
+/// leaves it out.
+macro_rules! asynchronous {
+    ($($item:item)*) => { $($item)* };
+}
+
 #[path = "../support/metered.rs"]
 mod metered;
 #[path = "../support/servers.rs"]

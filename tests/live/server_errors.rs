@@ -202,6 +202,7 @@ fn a_session_killed_while_idle_says_so_at_the_next_command() {
     });
 }
 
+asynchronous! {
 #[test]
 fn a_session_killed_in_the_middle_of_a_statement_may_have_run_it() {
     each_server(async |target| {
@@ -230,6 +231,7 @@ fn a_session_killed_in_the_middle_of_a_statement_may_have_run_it() {
         assert!(session.ping().await.is_err());
         assert!(session.is_dead());
     });
+}
 }
 
 /// The capability for local files is never asked for, so the server itself refuses.

@@ -47,6 +47,11 @@ impl<S> Metered<S> {
         let meter = Arc::<Mutex<Meter>>::default();
         (Self { stream, meter: meter.clone() }, meter)
     }
+
+    /// The same meter on another stream.
+    pub fn map<T>(self, f: impl FnOnce(S) -> T) -> Metered<T> {
+        Metered { stream: f(self.stream), meter: self.meter }
+    }
 }
 
 /// The meter's present reading.
@@ -57,6 +62,30 @@ pub fn reading(meter: &Mutex<Meter>) -> Meter {
 /// Sets the meter back and gives what it showed.
 pub fn take(meter: &Mutex<Meter>) -> Meter {
     std::mem::take(&mut *meter.lock().unwrap())
+}
+
+impl<S: io::Read> io::Read for Metered<S> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.stream.read(buf)?;
+        let mut meter = self.meter.lock().unwrap();
+        meter.reads += 1;
+        meter.read_bytes += n as u64;
+        Ok(n)
+    }
+}
+
+impl<S: io::Write> io::Write for Metered<S> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let n = self.stream.write(buf)?;
+        let mut meter = self.meter.lock().unwrap();
+        meter.writes += 1;
+        meter.written.extend_from_slice(&buf[..n]);
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
