@@ -1,5 +1,10 @@
 //! A transport that counts what is asked of it.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::as_conversions,
+    reason = "each test binary uses a part of it; lengths of memory fit"
+)]
 
 use std::io;
 use std::pin::Pin;
