@@ -263,7 +263,7 @@ fn auth_response(block: &Block) -> Option<Vec<u8>> {
     let nonce: Vec<u8> = nonce.collect();
     let plugin = block.header("plugin").as_bytes();
     let policy = Policy::default();
-    match Exchange::start(plugin, &nonce, &password, Channel::Plain, &policy).unwrap() {
+    match Exchange::start(plugin, &nonce, Some(&password), Channel::Plain, &policy).unwrap() {
         (_, Response::Send(bytes)) => Some(bytes.to_vec()),
         (_, Response::Wait) => panic!("{}: the plugin answers nothing", block.place),
     }
