@@ -75,6 +75,7 @@ pub mod error;
 mod login;
 mod named;
 mod params;
+mod password_source;
 pub mod proto;
 mod row;
 mod secret;

@@ -17,8 +17,8 @@ use crate::secret::Secret;
 use crate::wire::auth::{MORE_DATA, NEXT_FACTOR, SWITCH};
 use crate::wire::code::UTF8MB4_GENERAL_CI;
 use crate::wire::{
-    AuthMoreData, AuthNextFactor, AuthSwitchRequest, Capabilities, ConnectAttributes, ErrPacket,
-    Greeting, LoginRequest, PacketHeader, packet, reply,
+    AuthMoreData, AuthNextFactor, AuthSwitchRequest, Capabilities, ChangeUser, ConnectAttributes,
+    ErrPacket, Greeting, LoginRequest, PacketHeader, packet, reply,
 };
 
 /// The largest packet that we announce to take, in bytes: the protocol's cap. `Limits::max_packet`
@@ -146,6 +146,8 @@ pub(super) struct Connecting {
     nonce: Vec<u8>,
     greeting_plugin: Vec<u8>,
     exchange: Option<Exchange>,
+    /// Whether this is a new login on a connection that had one.
+    changes_user: bool,
     /// Which factor is asked for, from 1.
     factor: usize,
     packets: usize,
@@ -179,6 +181,7 @@ impl Connecting {
             channel,
             nonce: Vec::new(),
             greeting_plugin: Vec::new(),
+            changes_user: false,
             exchange: None,
             factor: 1,
             packets: 0,
@@ -188,7 +191,7 @@ impl Connecting {
 
     /// Logs in anew on a connection that is there: what is sent next is the request for it.
     pub(super) fn change_user(login: Login, channel: Channel) -> Self {
-        Self { phase: Phase::Authentication, channel, ..Self::new(login) }
+        Self { phase: Phase::Authentication, changes_user: true, channel, ..Self::new(login) }
     }
 
     /// The password of the factor that is asked for, and no other's (T-11).
@@ -235,12 +238,19 @@ impl Connecting {
             let payload = connection.recv.bytes(span).to_vec();
             if payload.first() == Some(&reply::ERR) {
                 let packet = ErrPacket::decode(&payload)?;
-                let context = connection.error_context(Sent::No, true);
+                let sent = match self.changes_user {
+                    true => Sent::Yes,
+                    false => Sent::No,
+                };
+                let context = connection.error_context(sent, true);
                 return Ok(Progress::Refused(ServerError::new(&packet, context)));
             }
             match self.phase {
                 Phase::Greeting => self.on_greeting(&payload, connection)?,
                 _ if payload.first() == Some(&reply::OK) => {
+                    connection.channel = self.channel;
+                    connection.info.database =
+                        self.login.database.clone().filter(|database| !database.is_empty());
                     connection.on_ok(span)?;
                     connection.last_ok.forget_info();
                     connection.info.auth_plugin =
@@ -275,9 +285,6 @@ impl Connecting {
             self.greeting_plugin = b"mysql_native_password".to_vec();
         }
         connection.capabilities = self.capabilities(greeting.capabilities);
-        if connection.capabilities.contains(Capabilities::CONNECT_WITH_DB) {
-            connection.info.database.clone_from(&self.login.database);
-        }
         self.begin_tls_or_login(connection, greeting.capabilities)
     }
 
@@ -452,6 +459,26 @@ impl Connecting {
             out.extend_from_slice(bytes);
             Ok(())
         })
+    }
+
+    /// Asks for the login: without an answer, because what the server's challenge will be is not
+    /// known, and without a plugin's name, so that no server takes the empty answer for one.
+    pub(super) fn send_change_user(&mut self, connection: &mut Connection) -> Result<(), Fault> {
+        let attributes = match connection.capabilities.contains(Capabilities::CONNECT_ATTRS) {
+            true => ConnectAttributes::decode(&self.login.attributes).unwrap_or_default(),
+            false => ConnectAttributes::default(),
+        };
+        let request = ChangeUser {
+            user: self.login.user.as_bytes(),
+            auth_response: b"",
+            database: self.login.database.as_deref().unwrap_or_default().as_bytes(),
+            collation: UTF8MB4_GENERAL_CI.into(),
+            auth_plugin: b"",
+            attributes,
+        };
+        let capabilities = connection.capabilities;
+        connection.recv.set_sequence(0);
+        self.send_packet(connection, |out| request.encode(capabilities, out))
     }
 
     /// Sends one packet with the next id of the exchange (F-05).

@@ -12,6 +12,7 @@ use super::send::SendBuf;
 use super::server_info::ServerInfo;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
+use crate::auth::Channel;
 use crate::columns::Columns;
 use crate::config::{ConfigError, Limits};
 #[cfg(feature = "tls")]
@@ -50,6 +51,8 @@ pub struct Connection {
     ended: bool,
     /// TLS is wanted and does not protect what comes yet: it can be anybody's (H-25).
     pub(super) unverified: bool,
+    /// How well the bytes are protected, once the login is over.
+    pub(super) channel: Channel,
     /// Commands whose replies are not over, and the sequence id that each reply begins with: the
     /// one behind the command's last chunk (F-04).
     pub(super) unanswered: VecDeque<(Reply, u8)>,
@@ -153,6 +156,7 @@ impl Connection {
             tls: None,
             ended: false,
             unverified,
+            channel: Channel::Plain,
             unanswered: VecDeque::new(),
             exposed: false,
             reading: Reading::Rows,

@@ -27,6 +27,7 @@
     )
 )]
 
+mod change_user;
 mod command;
 mod connect;
 mod connection;

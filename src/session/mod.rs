@@ -1,6 +1,7 @@
 //! Sockets, timeouts, and the session over [`Connection`]: the tokio front, and what the blocking
 //! front wraps.
 
+mod change_user;
 mod chunked;
 mod connect;
 mod driver;
@@ -93,6 +94,8 @@ pub struct Session {
     /// before the next command.
     rollback: Option<usize>,
     guarded: Guarded,
+    /// The character set is to be set before the next command, because the user changed.
+    names_due: bool,
 }
 
 impl Session {
@@ -339,6 +342,7 @@ impl Session {
     /// dropped is undone.
     async fn settle(&mut self) -> Result<()> {
         self.drain().await?;
+        self.settle_names().await?;
         self.check_transaction()?;
         self.close_dropped_statements()?;
         if let Some(depth) = self.rollback {
@@ -415,6 +419,7 @@ mod tests {
         check(session.query("", ()));
         check(session.fetch_all::<(u64, String)>("", ()));
         check(session.reset());
+        check(session.change_user(&Config::default()));
         check(async {
             let mut rows = session.query("", ()).await?;
             while let Some(row) = rows.next().await? {

@@ -21,7 +21,13 @@ const KEYS: [&str; 10] = [
 ];
 
 /// Options that exist but have no key (T-25), with the setter to use.
-const CODE_ONLY: [&str; 2] = ["multi-statements", "fetch-server-public-key"];
+const CODE_ONLY: [&str; 5] = [
+    "multi-statements",
+    "fetch-server-public-key",
+    "allow-clear-text-passwords",
+    "password-file",
+    "password-env",
+];
 
 /// The query as read so far: the keys seen, and what takes more than one key to judge.
 #[derive(Default)]
