@@ -119,8 +119,8 @@ impl fmt::Display for AuthError {
             }
             Self::FeatureOff { plugin, feature } => write!(
                 f,
-                "The server asks for the authentication plugin `{plugin}`, which this build does \
-                 without (it names one for accounts that do not exist, too). Build mywire with its \
+                "The server asks for the authentication plugin `{plugin}`, which this build cannot \
+                 answer here (it names one for accounts that do not exist, too). Build mywire with its \
                  feature `{feature}`, or let the account use another plugin."
             ),
             Self::ChannelNotVerified { plugin } => write!(

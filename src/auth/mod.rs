@@ -312,10 +312,6 @@ fn first_response(
         BuiltIn::Clear => (State::Answered(plugin), clear::terminated(password)),
         BuiltIn::Dialog => {
             let mut machine = Dialog::start();
-            if data.is_empty() {
-                // The first question comes in a packet of its own.
-                return Ok((State::Dialog(machine), Response::Wait));
-            }
             let response = machine.answer(data, password, policy)?;
             (State::Dialog(machine), response)
         }

@@ -3,11 +3,14 @@
 //!
 //! ```text
 //!   empty password ───────── 00 ─────────> Done
-//!   TLS or Unix socket ───── password, NUL ─────────> Done
-//!   plain, key pinned ────── RSA(password) ─────────> Done
-//!   plain, may fetch ─────── 01 ──> KeyAsked ──PEM, then RSA(password)──> Done
-//!   plain otherwise ───────> error, nothing written
+//!   TLS ──────────────────── password, NUL ─────────> Done
+//!   else, key pinned ─────── RSA(password) ─────────> Done
+//!   else, may fetch ──────── 01 ──> KeyAsked ──PEM, then RSA(password)──> Done
+//!   else ──────────────────> error, nothing written
 //! ```
+//!
+//! Servers want RSA over a Unix socket too, unlike with caching_sha2_password. There the key can be
+//! fetched unasked: nobody stands between who could put in another.
 
 use zeroize::Zeroizing;
 
@@ -38,18 +41,21 @@ impl Sha256 {
         policy: &Policy,
     ) -> Result<(Self, Zeroizing<Vec<u8>>), AuthError> {
         // An empty password is its NUL, which hides nothing.
-        if password.is_empty() || channel.is_private() {
+        if password.is_empty() || matches!(channel, Channel::TlsUnverified | Channel::TlsVerified) {
             return Ok((Self::Done, terminated(password)));
         }
         #[cfg(feature = "rsa")]
         if let Some(pem) = &policy.server_public_key {
             let encrypted = super::rsa::encrypt_password(pem, password, &nonce)?;
             return Ok((Self::Done, encrypted));
-        } else if policy.fetch_server_public_key {
+        } else if policy.fetch_server_public_key || channel == Channel::UnixSocket {
             return Ok((Self::KeyAsked { nonce }, Zeroizing::new(vec![REQUEST_PUBLIC_KEY])));
         }
         let _ = (nonce, policy);
-        Err(AuthError::PasswordNeedsProtection)
+        Err(match channel {
+            Channel::UnixSocket => AuthError::FeatureOff { plugin: NAME, feature: "rsa" },
+            _ => AuthError::PasswordNeedsProtection,
+        })
     }
 
     pub(super) fn more_data(
@@ -83,11 +89,25 @@ mod tests {
 
     /// A-20
     #[test]
-    fn a_private_channel_gets_the_password() {
-        for channel in [Channel::TlsUnverified, Channel::TlsVerified, Channel::UnixSocket] {
+    fn tls_gets_the_password() {
+        for channel in [Channel::TlsUnverified, Channel::TlsVerified] {
             assert_eq!(start("secret", channel, &Policy::default()).unwrap(), *b"secret\0");
             assert_eq!(start("", channel, &Policy::default()).unwrap(), [0]);
         }
+    }
+
+    /// A-20: over a Unix socket servers want RSA, and the key is asked for without an opt-in.
+    #[test]
+    fn a_unix_socket_is_no_tls() {
+        let result = start("secret", Channel::UnixSocket, &Policy::default());
+        match cfg!(feature = "rsa") {
+            true => assert_eq!(result.unwrap(), [1]),
+            false => {
+                let error = result.unwrap_err();
+                assert_eq!(error, AuthError::FeatureOff { plugin: NAME, feature: "rsa" });
+            }
+        }
+        assert_eq!(start("", Channel::UnixSocket, &Policy::default()).unwrap(), [0]);
     }
 
     /// A-20, T-03

@@ -41,8 +41,8 @@ fn start(plugin: &str, data: &[u8], password: &str) -> Result<(Exchange, Respons
 enum Deals {
     /// It answers the server's challenge, or refuses that.
     Answers,
-    /// It sends the password where the network cannot read along, and refuses elsewhere.
-    IfPrivate,
+    /// It sends the password over TLS, asks for a key over a Unix socket, and refuses elsewhere.
+    OverTls,
     /// It is refused, unless it is allowed and the channel is proved.
     IfOptedIn,
     /// Never.
@@ -60,7 +60,7 @@ const TABLE: [(&str, Deals); 16] = [
     ("caching_sha2_password", Deals::Answers),
     ("client_ed25519", with(cfg!(feature = "ed25519"))),
     ("parsec", with(cfg!(feature = "parsec"))),
-    ("sha256_password", Deals::IfPrivate),
+    ("sha256_password", Deals::OverTls),
     ("mysql_clear_password", Deals::IfOptedIn),
     ("dialog", Deals::IfOptedIn),
     ("mysql_old_password", Deals::Refused),
@@ -104,14 +104,20 @@ fn table_of_allowed_plugins() {
             };
             let wanted = match deals {
                 Deals::Answers => Some(false),
-                Deals::IfPrivate if channel != Channel::Plain => Some(true),
+                Deals::OverTls if channel == Channel::UnixSocket => {
+                    cfg!(feature = "rsa").then_some(false)
+                }
+                Deals::OverTls if channel != Channel::Plain => Some(true),
                 Deals::IfOptedIn if opt_in && channel.is_proved() => Some(true),
                 _ => None,
             };
             assert_eq!(reveals, wanted, "{plugin:?} on {channel:?}, opt-in {opt_in}");
             let Err(error) = result else { continue };
             let expected = match deals {
-                Deals::IfPrivate => error == AuthError::PasswordNeedsProtection,
+                Deals::OverTls if channel == Channel::UnixSocket => {
+                    error == AuthError::FeatureOff { plugin: "sha256_password", feature: "rsa" }
+                }
+                Deals::OverTls => error == AuthError::PasswordNeedsProtection,
                 Deals::IfOptedIn if opt_in => {
                     matches!(error, AuthError::ChannelNotVerified { plugin: name } if name == plugin)
                 }

@@ -37,6 +37,8 @@ enum Outcome {
     Unverified,
     /// This side refused the plugin.
     Refused,
+    /// The server asked on where the plugin has no more answers.
+    AskedOn,
     /// The build lacks this feature.
     Feature(&'static str),
     /// The server is of the base packages, which do not have the plugin of the account.
@@ -53,12 +55,14 @@ impl fmt::Display for Outcome {
                 "caching_sha2_password" => "in, sha2",
                 "mysql_clear_password" => "in, clear",
                 "client_ed25519" => "in, ed25519",
+                "sha256_password" => "in, sha256",
                 other => return write!(f, "in, {other}"),
             }),
             Self::Err(code) => write!(f, "error {code}"),
             Self::NeedsProtection => f.write_str("needs TLS"),
             Self::Unverified => f.write_str("unverified"),
             Self::Refused => f.write_str("refused"),
+            Self::AskedOn => f.write_str("asked on"),
             Self::Feature(feature) => write!(f, "no {feature}"),
             Self::NoPlugin => f.write_str("no plugin"),
             Self::NoAccount => f.write_str("-"),
@@ -79,6 +83,8 @@ struct Case {
 const NATIVE: Outcome = Outcome::In("mysql_native_password");
 const SHA2: Outcome = Outcome::In("caching_sha2_password");
 const SHA256: Outcome = Outcome::In("sha256_password");
+/// Over a socket it takes RSA too.
+const RSA: Outcome = built("rsa", "sha256_password", cfg!(feature = "rsa"));
 const CLEAR: Outcome = Outcome::In("mysql_clear_password");
 const DIALOG: Outcome = Outcome::In("dialog");
 const DENIED: Outcome = Outcome::Err(1045);
@@ -110,7 +116,7 @@ fn mysql() -> Vec<Case> {
     vec![
         case("u_sha2", &["pw-sha2"], cold),
         case("u_sha2_empty", &[""], [SHA2; 4]),
-        case("u_sha256", &["pw-sha256"], [NeedsProtection, SHA256, SHA256, SHA256]),
+        case("u_sha256", &["pw-sha256"], [NeedsProtection, SHA256, SHA256, RSA]),
         case("u_dual", &["pw-old"], cold),
         case("u_dual", &["pw-new"], cold),
         case("u_ssl", &["pw-ssl"], [NeedsProtection, SHA2, SHA2, DENIED]),
@@ -121,7 +127,7 @@ fn mysql() -> Vec<Case> {
         case("u_nologin", &["pw-any"], [DENIED; 4]),
         // The server asks the socket who is there, and nobody anything.
         case("u_sock", &[""], [DENIED, DENIED, DENIED, SHA2]),
-        case("u_2fa_sock", &["pw-1"], [DENIED, DENIED, DENIED, SHA2]),
+        case("u_2fa_sock", &["pw-1"], [NeedsProtection, DENIED, DENIED, SHA2]),
         case("u_clear", &["pw-clear"], proved(CLEAR)),
         case("u_2fa", &["pw-1", "pw-2"], [NeedsProtection, Unverified, CLEAR, CLEAR]),
         case("u_3fa", &["pw-1", "pw-2", "pw-3"], [NeedsProtection, Unverified, CLEAR, CLEAR]),
@@ -135,7 +141,7 @@ fn mariadb(is_118: bool) -> Vec<Case> {
 
     // 11.8 has PAM ask through `dialog`, 10.11 is set up to take the password in the clear.
     let pam = if is_118 { DIALOG } else { CLEAR };
-    let pam2 = if is_118 { DIALOG } else { Outcome::NoAccount };
+    let pam2 = if is_118 { DIALOG } else { AskedOn };
     // 10.11 ignores whom the account is for: it has to be called as the user of the system.
     let sock = if is_118 { [DENIED, DENIED, DENIED, NATIVE] } else { [NoAccount; 4] };
     let mut cases = vec![
@@ -149,7 +155,8 @@ fn mariadb(is_118: bool) -> Vec<Case> {
             &["pw-b"],
             if cfg!(feature = "ed25519") { [NATIVE; 4] } else { [ED25519; 4] },
         ),
-        case("u_old", &["pw-old"], [Refused; 4]),
+        // The servers do not speak it themselves, unless `secure_auth` is off.
+        case("u_old", &["pw-old"], [Err(1275); 4]),
         case("u_ssl", &["pw-ssl"], [DENIED, NATIVE, NATIVE, DENIED]),
         case("u_x509", &["pw-x509"], [DENIED, DENIED, NATIVE, DENIED]),
         case("u_subject", &["pw-x509"], [DENIED, DENIED, NATIVE, DENIED]),
@@ -203,7 +210,10 @@ fn secrets(password: &str) -> Vec<(&'static str, Vec<u8>)> {
 fn may_show(way: Way, outcome: Outcome) -> bool {
     // Over TLS what is captured is encrypted.
     way == Way::Socket
-        && !matches!(outcome, Outcome::In("mysql_native_password" | "client_ed25519" | "parsec"))
+        && !matches!(
+            outcome,
+            Outcome::In("mysql_native_password" | "client_ed25519" | "parsec" | "sha256_password")
+        )
 }
 
 struct Attempt {
@@ -262,6 +272,7 @@ async fn attempt(target: &Target, case: &Case, way: Way) -> Attempt {
                 Error::Auth(AuthError::PasswordNeedsProtection) => Outcome::NeedsProtection,
                 Error::Auth(AuthError::ChannelNotVerified { .. }) => Outcome::Unverified,
                 Error::Auth(AuthError::PluginRefused { .. }) => Outcome::Refused,
+                Error::Auth(AuthError::UnexpectedData { .. }) => Outcome::AskedOn,
                 Error::Auth(AuthError::FeatureOff { feature, .. }) => Outcome::Feature(feature),
                 other => panic!("{} over {way:?}: {other}", case.user),
             };
@@ -327,6 +338,7 @@ fn t03_the_login_matrix() {
                 // log in as the same accounts meanwhile, so it takes more than one attempt at times.
                 let _lock = match expected {
                     Outcome::NeedsProtection => Some(exclusively(target, "password cache").await),
+                    _ if case.user == "u_old" => Some(exclusively(target, "secure_auth").await),
                     _ => None,
                 };
                 let mut got = None;
@@ -373,4 +385,23 @@ fn print_rows(rows: &[(String, &'static str, [Outcome; 4])], server: &str) {
             &format!("{:12} {user:14}{plain:>14}{unverified:>16}{verified:>14}{socket:>14}\n", "");
     }
     println!("{text}");
+}
+
+/// a server that would speak the scheme of before 4.1 is refused, and not a byte of an answer
+/// is written.
+#[test]
+fn a31_the_old_password_is_refused_where_the_server_would_speak_it() {
+    each_server(async |target| {
+        if !target.has_accounts() || target.server.flavor == Flavor::MySql {
+            return;
+        }
+        let mut root = exclusively(target, "secure_auth").await;
+        root.execute("SET GLOBAL secure_auth = OFF", ()).await.unwrap();
+        let case = case("u_old", &["pw-old"], [Outcome::Refused; 4]);
+        let attempt = attempt(target, &case, Way::Plain).await;
+        root.execute("SET GLOBAL secure_auth = ON", ()).await.unwrap();
+        assert_eq!(attempt.outcome, Outcome::Refused);
+        assert!(attempt.shown.contains("set a new password on the server"), "{}", attempt.shown);
+        assert_nothing_leaks(&case, Way::Plain, &attempt);
+    });
 }
