@@ -19,13 +19,13 @@ impl Connection {
         if self.is_dead() {
             return Err(dead());
         }
-        if !self.is_idle() {
+        let Some(channel) = self.channel.filter(|_| self.is_idle()) else {
             return Err(UsageError::NotReady.into());
-        }
+        };
         if !self.capabilities.contains(Capabilities::PLUGIN_AUTH) {
             return Err(UsageError::NotSupported { what: "changing the user" }.into());
         }
-        let mut connecting = Box::new(Connecting::change_user(login, self.channel));
+        let mut connecting = Box::new(Connecting::change_user(login, channel));
         connecting.send_change_user(self).map_err(|fault| self.die(fault))?;
         self.recv.set_max_packet(MAX_LOGIN_PACKET.min(self.limits.max_packet));
         self.state = State::Connecting(connecting);

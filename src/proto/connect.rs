@@ -248,7 +248,7 @@ impl Connecting {
             match self.phase {
                 Phase::Greeting => self.on_greeting(&payload, connection)?,
                 _ if payload.first() == Some(&reply::OK) => {
-                    connection.channel = self.channel;
+                    connection.channel = Some(self.channel);
                     connection.info.database =
                         self.login.database.clone().filter(|database| !database.is_empty());
                     connection.on_ok(span)?;

@@ -52,7 +52,7 @@ pub struct Connection {
     /// TLS is wanted and does not protect what comes yet: it can be anybody's (H-25).
     pub(super) unverified: bool,
     /// How well the bytes are protected, once the login is over.
-    pub(super) channel: Channel,
+    pub(super) channel: Option<Channel>,
     /// Commands whose replies are not over, and the sequence id that each reply begins with: the
     /// one behind the command's last chunk (F-04).
     pub(super) unanswered: VecDeque<(Reply, u8)>,
@@ -156,7 +156,7 @@ impl Connection {
             tls: None,
             ended: false,
             unverified,
-            channel: Channel::Plain,
+            channel: None,
             unanswered: VecDeque::new(),
             exposed: false,
             reading: Reading::Rows,
@@ -688,7 +688,7 @@ impl Connection {
             },
             Fault::Auth(error) => error.into(),
             #[cfg(feature = "tls")]
-            Fault::Tls(TlsError::Failed(error)) if !self.info.auth_plugin.is_empty() => {
+            Fault::Tls(TlsError::Failed(error)) if self.channel.is_some() => {
                 TlsError::Broken { error, sent }.into()
             }
             Fault::Tls(error) => error.into(),

@@ -307,7 +307,9 @@ impl Session {
         self.connection.is_encrypted()
     }
 
-    /// The authentication plugin that logged the session in.
+    /// The authentication plugin that logged the session in, of several factors the last one; empty
+    /// if the server changed the user without asking for anything, as it does for accounts of a Unix
+    /// socket.
     #[must_use]
     pub fn auth_plugin(&self) -> &'static str {
         self.connection.server().auth_plugin()

@@ -27,6 +27,7 @@ mod servers;
 mod accounts;
 mod calls;
 mod capture;
+mod change_user;
 mod cursors;
 mod facts;
 mod foreign;
