@@ -11,18 +11,18 @@ pub(super) use with_feature::{public_key, respond};
 mod with_feature {
     use zeroize::Zeroizing;
 
-    use super::super::LongNonce;
-    use super::super::curve::SigningKey;
+    use crate::auth::LongNonce;
+    use crate::auth::curve::SigningKey;
     use crate::secret::Secret;
 
     /// The signature of the nonce, R ‖ S. An empty password has a key like any other.
-    pub(in super::super) fn respond(nonce: &LongNonce, password: &Secret) -> Zeroizing<Vec<u8>> {
+    pub(in crate::auth) fn respond(nonce: &LongNonce, password: &Secret) -> Zeroizing<Vec<u8>> {
         let key = SigningKey::from_seed(password.expose());
         Zeroizing::new(key.sign(&[nonce]).to_vec())
     }
 
     /// What the server stores of the password: the public key.
-    pub(in super::super) fn public_key(password: &Secret) -> Zeroizing<Vec<u8>> {
+    pub(in crate::auth) fn public_key(password: &Secret) -> Zeroizing<Vec<u8>> {
         Zeroizing::new(SigningKey::from_seed(password.expose()).public().to_vec())
     }
 }

@@ -13,9 +13,9 @@ pub(super) use with_feature::Parsec;
 mod with_feature {
     use zeroize::Zeroizing;
 
-    use super::super::curve::{PUBLIC_KEY, SigningKey};
-    use super::super::{AuthError, LongNonce, pbkdf2};
     use super::NAME;
+    use crate::auth::curve::{PUBLIC_KEY, SigningKey};
+    use crate::auth::{AuthError, LongNonce, pbkdf2};
     use crate::secret::Secret;
 
     /// The only scheme of key derivation: PBKDF2.
@@ -35,18 +35,18 @@ mod with_feature {
     const STORED: usize = 2 + SALT + PUBLIC_KEY;
 
     #[derive(Debug)]
-    pub(in super::super) enum Parsec {
+    pub(in crate::auth) enum Parsec {
         SaltAsked { nonce: LongNonce },
         Signed { stored: [u8; STORED] },
     }
 
     impl Parsec {
-        pub(in super::super) const fn start(nonce: LongNonce) -> Self {
+        pub(in crate::auth) const fn start(nonce: LongNonce) -> Self {
             Self::SaltAsked { nonce }
         }
 
         /// Takes the salt and signs both nonces with the key made of it.
-        pub(in super::super) fn more_data(
+        pub(in crate::auth) fn more_data(
             self,
             data: &[u8],
             password: &Secret,
@@ -87,7 +87,7 @@ mod with_feature {
         }
 
         /// What the server stores of the password, once the salt is known.
-        pub(in super::super) fn stored(&self) -> Option<Zeroizing<Vec<u8>>> {
+        pub(in crate::auth) fn stored(&self) -> Option<Zeroizing<Vec<u8>>> {
             match self {
                 Self::SaltAsked { .. } => None,
                 Self::Signed { stored } => Some(Zeroizing::new(stored.to_vec())),
