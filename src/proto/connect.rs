@@ -51,6 +51,8 @@ const WANTED: Capabilities = Capabilities::LONG_PASSWORD
     .with(Capabilities::PLUGIN_AUTH_LENENC_CLIENT_DATA)
     .with(Capabilities::SESSION_TRACK)
     .with(Capabilities::DEPRECATE_EOF)
+    // Without it MySQL denies accounts with a second factor and does not say why, even if it asks
+    // the client for nothing.
     .with(Capabilities::MULTI_FACTOR_AUTHENTICATION)
     .with(Capabilities::MARIADB_EXTENDED_METADATA);
 

@@ -37,6 +37,8 @@ enum Outcome {
     Unverified,
     /// This side refused the plugin.
     Refused,
+    /// This side refused: a further factor has no password here.
+    NoPassword,
     /// The server asked on where the plugin has no more answers.
     AskedOn,
     /// The build lacks this feature.
@@ -62,6 +64,7 @@ impl fmt::Display for Outcome {
             Self::NeedsProtection => f.write_str("needs TLS"),
             Self::Unverified => f.write_str("unverified"),
             Self::Refused => f.write_str("refused"),
+            Self::NoPassword => f.write_str("no password"),
             Self::AskedOn => f.write_str("asked on"),
             Self::Feature(feature) => write!(f, "no {feature}"),
             Self::NoPlugin => f.write_str("no plugin"),
@@ -130,6 +133,7 @@ fn mysql() -> Vec<Case> {
         case("u_2fa_sock", &["pw-1"], [NeedsProtection, DENIED, DENIED, SHA2]),
         case("u_clear", &["pw-clear"], proved(CLEAR)),
         case("u_2fa", &["pw-1", "pw-2"], [NeedsProtection, Unverified, CLEAR, CLEAR]),
+        case("u_2fa", &["pw-1"], [NeedsProtection, NoPassword, NoPassword, NoPassword]),
         case("u_3fa", &["pw-1", "pw-2", "pw-3"], [NeedsProtection, Unverified, CLEAR, CLEAR]),
         Case { answers: &["yes, of course"], ..case("u_dialog", &["Answer 1"], proved(DIALOG)) },
         Case { answers: &["Answer 1"], ..case("u_dialog3", &["wrong"], proved(DIALOG)) },
@@ -313,6 +317,7 @@ async fn judge(
                 Error::Auth(AuthError::PasswordNeedsProtection) => Outcome::NeedsProtection,
                 Error::Auth(AuthError::ChannelNotVerified { .. }) => Outcome::Unverified,
                 Error::Auth(AuthError::PluginRefused { .. }) => Outcome::Refused,
+                Error::Auth(AuthError::FactorWithoutPassword { .. }) => Outcome::NoPassword,
                 Error::Auth(AuthError::UnexpectedData { .. }) => Outcome::AskedOn,
                 Error::Auth(AuthError::FeatureOff { feature, .. }) => Outcome::Feature(feature),
                 other => panic!("{} over {way:?}: {other}", case.user),
