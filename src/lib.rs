@@ -57,7 +57,8 @@
 //! | `tls` | yes | TLS by rustls; needs a provider: `ring`, or the process's own |
 //! | `ring` | yes | ring as rustls's provider; compiles a little C |
 //! | `webpki-roots` | yes | Mozilla's CA certificates, for `VERIFY_IDENTITY` without a CA |
-//! | `rsa` | no | caching_sha2_password's full login over plain TCP |
+//! | `rsa` | no | caching_sha2_password's full login over plain TCP, sha256_password without TLS |
+//! | `ed25519`, `parsec` | no | MariaDB's plugins of these names |
 //! | `chrono`, `time`, `jiff` | no | the types of these crates as values of DATE, TIME, DATETIME and TIMESTAMP |
 //! | `uuid` | no | `Uuid` as a value |
 //! | `rust_decimal`, `bigdecimal` | no | the types of these crates as values of DECIMAL |

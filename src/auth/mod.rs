@@ -192,7 +192,8 @@ impl Exchange {
         if known.reveals_password() && !channel.is_proved() {
             return Err(AuthError::ChannelNotVerified { plugin: known.name() });
         }
-        let password = password.ok_or(AuthError::FactorWithoutPassword { plugin: known.name() })?;
+        let password =
+            password.ok_or_else(|| AuthError::FactorWithoutPassword { plugin: known.name() })?;
         let (state, response) = first_response(known, data, password, channel, policy)?;
         Ok((Self { plugin: known.name(), channel, state }, response))
     }

@@ -15,8 +15,8 @@ pub(super) const LONG_NONCE: [u8; 32] = [
 
 #[cfg(any(feature = "ed25519", feature = "parsec"))]
 pub(super) fn unhex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).map(|d| d as u8).collect();
-    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(16)).collect();
+    digits.chunks(2).map(|pair| u8::try_from(pair[0] << 4 | pair[1]).unwrap()).collect()
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {

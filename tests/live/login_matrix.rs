@@ -4,7 +4,9 @@
 
 use std::fmt;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use mywire::auth::{Plugin, PluginContext, PluginExchange, Response};
 use mywire::error::AuthError;
 use mywire::{Config, Error, Secret, Session, SslMode};
 
@@ -234,7 +236,7 @@ async fn configured(target: &Target, case: &Case, way: Way) -> (Config, Capture)
         .allow_clear_text_passwords(true)
         .answer_questions(move |question| {
             let at = question.number().checked_sub(1)?;
-            answers.get(at).or(answers.last()).map(|answer| Secret::from(*answer))
+            answers.get(at).or_else(|| answers.last()).map(|answer| Secret::from(*answer))
         });
     let mut config = match case.passwords {
         [_, second, third] => config.password2(*second).password3(*third),
@@ -493,5 +495,87 @@ fn a31_the_old_password_is_refused_where_the_server_would_speak_it() {
         assert_eq!(attempt.outcome, Outcome::Refused);
         assert!(attempt.shown.contains("set a new password on the server"), "{}", attempt.shown);
         assert_nothing_leaks(&case, Way::Plain, &attempt);
+    });
+}
+
+/// mysql_native_password and sha256_password once more, as somebody outside would add them.
+struct Native;
+struct Sha256;
+
+impl Plugin for Native {
+    fn name(&self) -> &'static str {
+        "mysql_native_password"
+    }
+
+    fn reveals_secret(&self) -> bool {
+        false
+    }
+
+    fn start(&self) -> Box<dyn PluginExchange> {
+        Box::new(Self)
+    }
+}
+
+impl PluginExchange for Native {
+    fn respond(&mut self, data: &[u8], context: &PluginContext<'_>) -> Result<Response, AuthError> {
+        use sha1::{Digest, Sha1};
+
+        OWN_ANSWERS.fetch_add(1, Ordering::Relaxed);
+        let hash = Sha1::digest(context.secret()?.expose());
+        let nonce = &data[..20];
+        let mask = Sha1::digest([nonce, &Sha1::digest(hash)].concat());
+        Ok(Response::send(hash.iter().zip(mask).map(|(a, b)| a ^ b).collect::<Vec<u8>>()))
+    }
+}
+
+impl Plugin for Sha256 {
+    fn name(&self) -> &'static str {
+        "sha256_password"
+    }
+
+    fn start(&self) -> Box<dyn PluginExchange> {
+        Box::new(Self)
+    }
+}
+
+impl PluginExchange for Sha256 {
+    fn respond(&mut self, _: &[u8], context: &PluginContext<'_>) -> Result<Response, AuthError> {
+        OWN_ANSWERS.fetch_add(1, Ordering::Relaxed);
+        Ok(Response::send([context.secret()?.expose(), b"\0"].concat()))
+    }
+}
+
+static OWN_ANSWERS: AtomicUsize = AtomicUsize::new(0);
+
+/// a plugin of the caller's goes before the built-in one, and real servers take its answer.
+#[test]
+fn a55_a_plugin_of_the_callers_logs_in() {
+    each_server(async |target| {
+        let Some(certs) = target.certs() else { return };
+        let mysql = target.server.flavor == Flavor::MySql;
+        let (user, password) =
+            if mysql { ("u_sha256", "pw-sha256") } else { ("u_native", "pw-native") };
+        let config = target
+            .account(user, password)
+            .ssl_mode(SslMode::VerifyIdentity)
+            .ssl_ca_file(certs.join("ca.pem"))
+            .auth_plugin(Native)
+            .auth_plugin(Sha256);
+        let before = OWN_ANSWERS.load(Ordering::Relaxed);
+        let mut session = Session::connect_with(&config).await.unwrap();
+        assert!(OWN_ANSWERS.load(Ordering::Relaxed) > before);
+        usable(&mut session).await;
+        session.change_user(&config).await.unwrap();
+        usable(&mut session).await;
+        assert_eq!(
+            session.auth_plugin(),
+            if mysql { "sha256_password" } else { "mysql_native_password" }
+        );
+        // What may reveal its secret is not asked where nobody has proved to be the server.
+        if mysql {
+            let error =
+                Session::connect_with(&config.ssl_mode(SslMode::Required)).await.unwrap_err();
+            assert!(matches!(error, Error::Auth(AuthError::ChannelNotVerified { .. })), "{error}");
+        }
     });
 }

@@ -34,6 +34,8 @@ mod front;
 mod accounts;
 #[path = "../live/calls.rs"]
 mod calls;
+#[path = "../live/change_user.rs"]
+mod change_user;
 #[path = "../live/cursors.rs"]
 mod cursors;
 #[path = "../live/facts.rs"]
