@@ -325,8 +325,10 @@ fn first_response(
             // An empty packet asks for the salt.
             (State::Parsec(parsec::Parsec::start(nonce(plugin, data)?)), Zeroizing::default())
         }
-        #[cfg(not(all(feature = "ed25519", feature = "parsec")))]
-        BuiltIn::Ed25519 | BuiltIn::Parsec => return Err(refusal(plugin.name().as_bytes())),
+        #[cfg(not(feature = "ed25519"))]
+        BuiltIn::Ed25519 => return Err(refusal(plugin.name().as_bytes())),
+        #[cfg(not(feature = "parsec"))]
+        BuiltIn::Parsec => return Err(refusal(plugin.name().as_bytes())),
     };
     Ok((state, Response::Send(response)))
 }

@@ -251,8 +251,7 @@ impl Connecting {
                 Phase::Greeting => self.on_greeting(&payload, connection)?,
                 _ if payload.first() == Some(&reply::OK) => {
                     connection.channel = Some(self.channel);
-                    connection.info.database =
-                        self.login.database.clone().filter(|database| !database.is_empty());
+                    connection.info.database = self.database_sent(connection.capabilities);
                     connection.on_ok(span)?;
                     connection.last_ok.forget_info();
                     connection.info.auth_plugin =
@@ -262,6 +261,12 @@ impl Connecting {
                 _ => self.on_auth_packet(&payload, connection)?,
             }
         }
+    }
+
+    /// The default database that the server was told (H-33).
+    fn database_sent(&self, capabilities: Capabilities) -> Option<String> {
+        let sent = self.changes_user || capabilities.contains(Capabilities::CONNECT_WITH_DB);
+        self.login.database.clone().filter(|database| sent && !database.is_empty())
     }
 
     fn on_greeting(&mut self, payload: &[u8], connection: &mut Connection) -> Result<(), Fault> {
