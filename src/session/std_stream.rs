@@ -159,7 +159,43 @@ pub(super) fn connect_tcp(address: SocketAddr, deadline: Option<Instant>) -> io:
     })
 }
 
-#[cfg(unix)]
+/// Connects by `deadline`, if there is one.
+///
+/// Linux lets a connect wait while the server's queue is full, for as long as writing may take, and
+/// `std` has no way to say how long that is.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn connect_unix(path: &Path, deadline: Option<Instant>) -> io::Result<UnixStream> {
+    use rustix::net::sockopt::{Timeout, set_socket_timeout};
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+    // What is wrong with a path is told as `std` tells it.
+    std::os::unix::net::SocketAddr::from_pathname(path)?;
+    let address = SocketAddrUnix::new(path)?;
+    let socket = rustix::net::socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )?;
+    loop {
+        if let Some(deadline) = deadline {
+            let left = deadline.saturating_duration_since(time::now());
+            if left.is_zero() {
+                return Err(timed_out());
+            }
+            set_socket_timeout(&socket, Timeout::Send, Some(left))?;
+        }
+        match rustix::net::connect(&socket, &address) {
+            Ok(()) => return Ok(socket.into()),
+            // Interrupted, or the time is over, which is seen above.
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Connects; a server whose queue is full refuses at once.
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
 pub(super) fn connect_unix(path: &Path, _: Option<Instant>) -> io::Result<UnixStream> {
     UnixStream::connect(path)
 }
@@ -186,5 +222,56 @@ impl fmt::Debug for StdStream {
             Io::Unix(_) => "StdUnix",
             Io::Other(_) => "StdOther",
         })
+    }
+}
+
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+mod tests {
+    use std::time::Duration;
+
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
+
+    use super::*;
+
+    #[test]
+    fn a_server_whose_queue_is_full_ends_with_the_deadline() {
+        let path = std::env::temp_dir().join(format!("mywire-queue-{}", std::process::id()));
+        let listener = socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+        bind(&listener, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+        listen(&listener, 0).unwrap();
+        let soon = || time::after(Duration::from_millis(20));
+        let mut accepted = Vec::new();
+        let error = loop {
+            match connect_unix(&path, soon()) {
+                Ok(stream) => accepted.push(stream),
+                Err(error) => break error,
+            }
+        };
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
+        assert!(!accepted.is_empty());
+    }
+
+    #[test]
+    fn t40_waiting_ends_with_input_or_room_or_the_deadline() {
+        let (one, other) = UnixStream::pair().unwrap();
+        let mut stream = StdStream::unix(one).unwrap();
+        stream.set_deadline(time::after(Duration::from_millis(20)));
+        let read = Wanted { read: true, write: false };
+        assert_eq!(stream.wait(read).unwrap_err().kind(), io::ErrorKind::TimedOut);
+        stream.set_deadline(None);
+        stream.wait(Wanted { read: true, write: true }).unwrap();
+        while let Poll::Ready(written) = stream.poll_write(&[0; 65536]) {
+            written.unwrap();
+        }
+        // Full: only input can end the wait.
+        (&other).write_all(b"x").unwrap();
+        stream.wait(Wanted { read: true, write: true }).unwrap();
+        let mut buf = [0; 8];
+        assert!(matches!(stream.poll_read(&mut buf), Poll::Ready(Ok(1))));
+        assert!(stream.poll_read(&mut buf).is_pending());
+        drop(other);
+        stream.wait(read).unwrap();
+        assert!(matches!(stream.poll_read(&mut buf), Poll::Ready(Err(_) | Ok(0))));
     }
 }

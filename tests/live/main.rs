@@ -34,8 +34,12 @@ mod large;
 mod large_values;
 mod leaving;
 mod names;
+#[cfg(feature = "codec")]
+mod proxy;
 mod queries;
 mod random;
+#[cfg(feature = "stream")]
+mod row_stream;
 mod server_errors;
 mod statements;
 mod target;
