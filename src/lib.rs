@@ -24,6 +24,7 @@
 //! # Where to look
 //!
 //! - [`Session`] opens a session and runs statements; [`Rows`] streams what they return.
+//! - `blocking`, behind the feature of that name, has the same for code without a runtime.
 //! - [`Row::decode`] reads a row as a tuple, [`Row::get`] one value; [`FromValue`] lists the types.
 //! - [`Config`] has the options and the form of URLs, [`SslMode`] what TLS does, [`Limits`] what a
 //!   server may cost.

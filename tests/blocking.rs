@@ -142,13 +142,13 @@ fn both_sides_full(
 
 #[test]
 fn t40_both_sides_with_full_buffers_go_on_over_tcp() {
-    both_sides_full(|script| serve(script));
+    both_sides_full(serve);
 }
 
 #[cfg(unix)]
 #[test]
 fn t40_both_sides_with_full_buffers_go_on_over_a_unix_socket() {
-    both_sides_full(|script| serve_locally(script));
+    both_sides_full(serve_locally);
 }
 
 #[test]

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 /// The order is that of the layers, lowest first. `value` and `columns` know each other: a value is
 /// its bytes and what its column says. `row` is above both; `config` above `auth`, whose policy it
 /// makes.
-const IMPORTS: [(&str, &[&str]); 15] = [
+const IMPORTS: [(&str, &[&str]); 16] = [
     ("wire", &[]),
+    ("codec", &["wire"]),
     ("secret", &[]),
     ("auth", &["secret"]),
     ("config", &["auth", "secret"]),

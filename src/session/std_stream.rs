@@ -26,6 +26,9 @@ pub(super) struct StdStream {
     io: Io,
     /// When waiting has to be over.
     deadline: Option<Instant>,
+    /// Something was written since the last look for input: there is none yet, as a rule, and
+    /// asking for it costs a system call.
+    wrote: bool,
 }
 
 enum Io {
@@ -44,17 +47,17 @@ impl<T: Read + Write + Send> ReadWrite for T {}
 impl StdStream {
     pub(super) fn tcp(stream: TcpStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self { io: Io::Tcp(stream), deadline: None })
+        Ok(Self { io: Io::Tcp(stream), deadline: None, wrote: false })
     }
 
     #[cfg(unix)]
     pub(super) fn unix(stream: UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self { io: Io::Unix(stream), deadline: None })
+        Ok(Self { io: Io::Unix(stream), deadline: None, wrote: false })
     }
 
     pub(super) fn other(stream: impl Read + Write + Send + 'static) -> Self {
-        Self { io: Io::Other(Box::new(stream)), deadline: None }
+        Self { io: Io::Other(Box::new(stream)), deadline: None, wrote: false }
     }
 
     /// Until when to wait from now on.
@@ -67,8 +70,11 @@ impl StdStream {
         !matches!(self.io, Io::Other(_))
     }
 
-    /// Reads what is there, or is pending.
+    /// Reads what is there, or is pending; always so right behind a write.
     pub(super) fn poll_read(&mut self, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        if std::mem::take(&mut self.wrote) && self.can_look() {
+            return Poll::Pending;
+        }
         attempt(self.can_look(), || match &mut self.io {
             Io::Tcp(stream) => stream.read(buf),
             #[cfg(unix)]
@@ -79,6 +85,7 @@ impl StdStream {
 
     /// Writes what there is room for, or is pending.
     pub(super) fn poll_write(&mut self, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.wrote = true;
         attempt(self.can_look(), || match &mut self.io {
             Io::Tcp(stream) => stream.write(bytes),
             #[cfg(unix)]
@@ -268,6 +275,7 @@ mod tests {
         (&other).write_all(b"x").unwrap();
         stream.wait(Wanted { read: true, write: true }).unwrap();
         let mut buf = [0; 8];
+        assert!(stream.poll_read(&mut buf).is_pending(), "right behind a write");
         assert!(matches!(stream.poll_read(&mut buf), Poll::Ready(Ok(1))));
         assert!(stream.poll_read(&mut buf).is_pending());
         drop(other);

@@ -60,7 +60,8 @@ fn sessions_in_many_threads() {
                 let mut session = Session::connect(&server.url).unwrap();
                 thread::spawn(move || {
                     for i in 0..50 {
-                        let sum: u64 = session.fetch_one("SELECT CAST(? + ? AS UNSIGNED)", (n, i)).unwrap();
+                        let sum: u64 =
+                            session.fetch_one("SELECT CAST(? + ? AS UNSIGNED)", (n, i)).unwrap();
                         assert_eq!(sum, n + i);
                     }
                     session
