@@ -17,8 +17,11 @@ use mywire::wire::{Capabilities, ColumnType, LoginRequest, PacketHeader};
 use mywire::{Config, Error, OwnedRow, Sent};
 use packets::{Packets, column, mysql};
 
+#[global_allocator]
+static ALLOCATOR: counting_alloc::Counting = counting_alloc::Counting;
+
 /// What nobody waits for in vain.
-const HANG: Duration = Duration::from_secs(60);
+const HANG: Duration = Duration::from_secs(30);
 
 /// A server's end of a connection.
 trait Io: Read + Write + Send {}
@@ -283,6 +286,48 @@ fn a_transport_of_the_callers_own() {
     });
     let mut session = Session::from_stream(Slow(stream, false), &config()).unwrap();
     assert_eq!(session.fetch_all::<u64>("SELECT n", ()).unwrap(), [1, 2, 3]);
+    drop(session);
+    thread.join().unwrap();
+}
+
+/// Allocations are counted for each thread, so those of the server are not among them.
+#[test]
+fn rows_one_by_one_and_in_batches_allocate_nothing() {
+    const ROWS: u64 = 100_000;
+    let (config, thread) = serve(|mut server| {
+        server.log_in();
+        for _ in 0..2 {
+            server.packet();
+            let reply = server.reply(1).numbers(1..=ROWS);
+            server.send(&reply);
+        }
+        server.until_closed();
+    });
+    let mut session = Session::connect_with(&config).unwrap();
+    let mut rows = session.query("SELECT n", ()).unwrap();
+    let (mut count, mut before) = (0, 0);
+    while let Some(row) = rows.next().unwrap() {
+        count += 1;
+        assert_eq!(row.decode::<u64>().unwrap(), count);
+        if count == ROWS / 10 {
+            before = counting_alloc::calls();
+        }
+    }
+    assert_eq!(counting_alloc::calls() - before, 0, "allocations for rows");
+    assert_eq!(count, ROWS);
+    let mut rows = session.query("SELECT n", ()).unwrap();
+    let (mut count, mut before) = (0, None);
+    while let Some(batch) = rows.next_batch().unwrap() {
+        for row in batch {
+            count += 1;
+            assert_eq!(row.unwrap().decode::<u64>().unwrap(), count);
+        }
+        if count > ROWS / 10 && before.is_none() {
+            before = Some(counting_alloc::calls());
+        }
+    }
+    assert_eq!(Some(counting_alloc::calls()), before, "allocations for batches");
+    assert_eq!(count, ROWS);
     drop(session);
     thread.join().unwrap();
 }

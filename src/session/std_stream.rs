@@ -85,13 +85,15 @@ impl StdStream {
 
     /// Writes what there is room for, or is pending.
     pub(super) fn poll_write(&mut self, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.wrote = true;
-        attempt(self.can_look(), || match &mut self.io {
+        let written = attempt(self.can_look(), || match &mut self.io {
             Io::Tcp(stream) => stream.write(bytes),
             #[cfg(unix)]
             Io::Unix(stream) => stream.write(bytes),
             Io::Other(stream) => stream.write(bytes),
-        })
+        });
+        // Where there is no room, the peer may be waiting for us to read (T-40).
+        self.wrote = written.is_ready();
+        written
     }
 
     /// Sockets have nothing to flush.
@@ -275,9 +277,15 @@ mod tests {
         (&other).write_all(b"x").unwrap();
         stream.wait(Wanted { read: true, write: true }).unwrap();
         let mut buf = [0; 8];
-        assert!(stream.poll_read(&mut buf).is_pending(), "right behind a write");
         assert!(matches!(stream.poll_read(&mut buf), Poll::Ready(Ok(1))));
         assert!(stream.poll_read(&mut buf).is_pending());
+        // Right behind a write nothing is asked for, once.
+        let mut big = [0; 65536];
+        assert!((&other).read(&mut big).unwrap() > 0);
+        assert!(matches!(stream.poll_write(b"y"), Poll::Ready(Ok(1))));
+        (&other).write_all(b"z").unwrap();
+        assert!(stream.poll_read(&mut buf).is_pending());
+        assert!(matches!(stream.poll_read(&mut buf), Poll::Ready(Ok(1))));
         drop(other);
         stream.wait(read).unwrap();
         assert!(matches!(stream.poll_read(&mut buf), Poll::Ready(Err(_) | Ok(0))));
