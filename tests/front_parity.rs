@@ -299,7 +299,7 @@ fn both_fronts_are_refused_alike() {
     }
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let local = Config::default().host("127.0.0.1").port(listener.local_addr().unwrap().port());
-    let soon = local.clone().connect_timeout(Duration::from_millis(50));
+    let soon = local.clone().connect_timeout(Duration::from_secs(1));
     let error = refused("silence", &soon);
     assert!(error.to_string().contains("is it a MySQL or MariaDB server?"), "{error}");
     drop(listener);
