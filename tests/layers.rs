@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 /// makes.
 const IMPORTS: [(&str, &[&str]); 16] = [
     ("wire", &[]),
+    ("codec", &["wire"]),
     ("secret", &[]),
     ("auth", &["secret"]),
     ("config", &["auth", "secret"]),

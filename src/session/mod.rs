@@ -7,6 +7,8 @@ mod connect;
 mod driver;
 mod input;
 mod long_data;
+#[cfg(feature = "stream")]
+mod row_stream;
 mod rows;
 mod statement;
 #[cfg(feature = "blocking")]
@@ -22,6 +24,8 @@ pub use chunked::{ChunkedRow, Field};
 pub(crate) use connect::Front;
 #[cfg(feature = "blocking")]
 pub(crate) use input::Std as StdInput;
+#[cfg(feature = "stream")]
+pub use row_stream::RowStream;
 pub use rows::Rows;
 pub use statement::{Query, Statement};
 #[cfg(feature = "blocking")]
@@ -439,5 +443,7 @@ mod tests {
     fn sessions_are_send() {
         static_assertions::assert_impl_all!(Session: Send);
         static_assertions::assert_impl_all!(Rows<'_>: Send);
+        #[cfg(feature = "stream")]
+        static_assertions::assert_impl_all!(RowStream<'_>: Send, Unpin);
     }
 }

@@ -37,8 +37,12 @@ mod large_values;
 mod leaving;
 mod login_matrix;
 mod names;
+#[cfg(feature = "codec")]
+mod proxy;
 mod queries;
 mod random;
+#[cfg(feature = "stream")]
+mod row_stream;
 mod server_errors;
 mod statements;
 mod target;

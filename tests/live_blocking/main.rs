@@ -29,6 +29,8 @@ mod metered;
 mod servers;
 
 mod front;
+mod threads;
+mod transactions;
 
 #[path = "../live/accounts.rs"]
 mod accounts;
