@@ -2,11 +2,9 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::{Config, ConfigError, Endpoint};
-use crate::secret::Secret;
 
 /// How the connection is encrypted and what is checked of the server.
 ///
@@ -74,38 +72,28 @@ impl FromStr for SslMode {
     }
 }
 
-/// Where certificates or a key in PEM come from.
-#[derive(Clone, Debug)]
-pub(crate) enum PemSource {
-    File(PathBuf),
-    /// A [`Secret`] because a private key may be among them.
-    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "only TLS reads it"))]
-    Bytes(Secret),
-}
-
-/// The certificate chain and private key that we show to the server.
-#[derive(Clone, Debug)]
-pub(crate) struct ClientIdentity {
-    pub(crate) cert: PemSource,
-    pub(crate) key: PemSource,
-}
-
 impl Config {
     /// The mode that applies: the one given, else the safest that the endpoint allows without any
     /// setup.
     ///
-    /// A Unix socket gets `Disabled`: its bytes never leave the machine. A configured CA gets
-    /// `VerifyIdentity`. A host that is loopback by its spelling (`localhost`, `127.0.0.0/8`,
+    /// A Unix socket gets `Disabled`: its bytes never leave the machine. A configured CA, a pin or a
+    /// rustls configuration gets `VerifyIdentity`. A host that is loopback by its spelling (`localhost`, `127.0.0.0/8`,
     /// `::1`; names are not looked up) gets `Preferred`. Every other host gets `Required`, so
     /// nothing goes out in clear unless the caller said so (T-04, T-14).
     pub fn effective_ssl_mode(&self) -> SslMode {
         match (self.ssl_mode, &self.endpoint) {
             (Some(mode), _) => mode,
             (None, Endpoint::Socket(_)) => SslMode::Disabled,
-            (None, Endpoint::Tcp { .. }) if self.ssl_ca.is_some() => SslMode::VerifyIdentity,
+            (None, Endpoint::Tcp { .. }) if self.says_whom_to_trust() => SslMode::VerifyIdentity,
             (None, Endpoint::Tcp { host, .. }) if is_loopback(host) => SslMode::Preferred,
             (None, Endpoint::Tcp { .. }) => SslMode::Required,
         }
+    }
+}
+
+impl Config {
+    fn says_whom_to_trust(&self) -> bool {
+        self.ssl_ca.is_some() || self.ssl_fingerprint.is_some() || self.has_own_tls()
     }
 }
 

@@ -76,6 +76,7 @@ fn tls_1_2_through_the_core() {
             config: Arc::new(config),
             server_name: "localhost".try_into().unwrap(),
             verifies: true,
+            or_proof: None,
         });
         let stream = TcpStream::connect(("127.0.0.1", target.server.port)).unwrap();
         let mut front = Front::connect(stream, login).unwrap();
