@@ -24,6 +24,8 @@ mod replies;
 mod rows;
 mod secrets;
 mod sentences;
+mod server_proof;
+mod setup;
 mod statements;
 mod time;
 mod tls;
