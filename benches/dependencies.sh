@@ -9,6 +9,9 @@ printf '%-40s %s\n' \
   '--no-default-features' "$(count --no-default-features)" \
   '--no-default-features --features tokio' "$(count --no-default-features --features tokio)" \
   '--no-default-features --features tls,ring' "$(count --no-default-features --features tls,ring)" \
+  '--no-default-features --features tokio,graviola' "$(count --no-default-features --features tokio,graviola)" \
+  '--no-default-features --features tokio,aws-lc-rs' "$(count --no-default-features --features tokio,aws-lc-rs)" \
+  '--no-default-features --features platform-verifier' "$(count --no-default-features --features platform-verifier)" \
   '--no-default-features --features rsa' "$(count --no-default-features --features rsa)" \
   'default features' "$(count)" \
   '--all-features' "$(count --all-features)"

@@ -4,6 +4,7 @@
 //! named after the case and the server, and fails if it failed on any; its message names them. What
 //! a server of `MYWIRE_TEST_URL` cannot have (the certificates, the socket and the accounts `u_*`
 //! that `tests/servers/servers.sh` makes) is said in one line on stderr, captured output or not.
+#![cfg(any(feature = "ring", feature = "aws-lc-rs", feature = "graviola"))]
 #![allow(
     missing_docs,
     unreachable_pub,

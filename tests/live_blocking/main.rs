@@ -34,6 +34,8 @@ mod front;
 mod accounts;
 #[path = "../live/calls.rs"]
 mod calls;
+#[path = "../live/certificates.rs"]
+mod certificates;
 #[path = "../live/cursors.rs"]
 mod cursors;
 #[path = "../live/facts.rs"]
@@ -50,10 +52,14 @@ mod large_values;
 mod leaving;
 #[path = "../live/names.rs"]
 mod names;
+#[path = "../live/options.rs"]
+mod options;
 #[path = "../live/queries.rs"]
 mod queries;
 #[path = "../live/random.rs"]
 mod random;
+#[path = "../live/relay.rs"]
+mod relay;
 #[path = "../live/server_errors.rs"]
 mod server_errors;
 #[path = "../live/statements.rs"]
