@@ -14,10 +14,6 @@ pub const MAX_INIT_COMMANDS: usize = 256;
 
 /// The session's settings beyond those of the login.
 #[derive(Clone, Debug, Default)]
-#[cfg_attr(
-    not(any(feature = "tokio", feature = "blocking")),
-    expect(dead_code, reason = "only fronts set sessions up")
-)]
 pub(crate) struct SessionOptions {
     pub(crate) sql_mode: Option<String>,
     pub(crate) time_zone: Option<String>,

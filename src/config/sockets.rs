@@ -14,10 +14,6 @@ const MAX_KEEPALIVE: Duration = Duration::from_secs(32_767);
 
 /// The options of TCP sockets.
 #[derive(Clone, Debug)]
-#[cfg_attr(
-    not(any(feature = "tokio", feature = "blocking")),
-    expect(dead_code, reason = "only fronts have sockets")
-)]
 pub(crate) struct SocketOptions {
     pub(crate) bind_address: Option<IpAddr>,
     pub(crate) nodelay: bool,

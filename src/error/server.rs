@@ -78,8 +78,8 @@ impl ServerError {
 
     /// This error, of a statement that set the session up.
     #[cfg(any(feature = "tokio", feature = "blocking"))]
-    pub(crate) fn in_setup(self: Box<Self>, part: String) -> Box<Self> {
-        Box::new(Self { setup: Some(part.into()), ..*self })
+    pub(crate) fn in_setup(self, part: String) -> Self {
+        Self { setup: Some(part.into()), ..self }
     }
 
     /// The server's error number.

@@ -24,7 +24,7 @@ impl Session {
     pub(super) async fn finish_setup(&mut self, parts: Vec<SetupPart>) -> Result<()> {
         for part in parts {
             self.finish_statement().await.map_err(|error| match error {
-                Error::Server(error) => Error::Server(error.in_setup(part.to_string())),
+                Error::Server(error) => error.in_setup(part.to_string()).into(),
                 other => other,
             })?;
         }

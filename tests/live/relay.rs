@@ -25,8 +25,10 @@ pub fn own_address() -> IpAddr {
         socket.connect(("192.0.2.1", 9))?;
         socket.local_addr()
     });
-    let address = found.map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.ip());
-    if address.is_loopback() { Ipv4Addr::UNSPECIFIED.into() } else { address }
+    match found {
+        Ok(address) if !address.ip().is_loopback() => address.ip(),
+        _ => Ipv4Addr::UNSPECIFIED.into(),
+    }
 }
 
 /// Passes bytes on between one client and the server; with `strip`, the greeting's offer of TLS
