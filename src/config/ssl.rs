@@ -23,7 +23,14 @@ pub enum SslMode {
     Required,
     /// TLS with a certificate that the configured CA signed, for whatever name.
     VerifyCa,
-    /// TLS with a certificate from a trusted CA that names the host we connect to.
+    /// TLS with a certificate from a trusted CA that names the host we connect to, or with the one
+    /// that is pinned.
+    ///
+    /// Without a CA and a pin, a MariaDB from 11.4 on may prove itself by the account's password
+    /// instead, so that its self-signed certificate needs no setup: the server shows that it
+    /// knows the hash of the password and of this very certificate. Until it has, only plugins that
+    /// do not give the password away are answered; somebody in between gets no more than an answer
+    /// to try passwords against, and is found out. It takes a password that is hard to guess.
     VerifyIdentity,
 }
 

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use socket2::{SockRef, TcpKeepalive};
 
 use super::connect::Front;
+#[cfg(feature = "blocking")]
+use super::std_stream::StdStream;
 use super::stream::Stream;
 use super::time::{self, timed_out};
 use crate::config::SocketOptions;
@@ -217,7 +219,6 @@ mod race {
 mod one_by_one {
     use socket2::{Domain, Protocol, Socket, Type};
 
-    use super::super::std_stream::StdStream;
     use super::*;
 
     pub(super) fn connect(
