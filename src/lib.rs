@@ -57,9 +57,12 @@
 //! | `blocking` | no | `blocking::Session`: the same without a runtime |
 //! | `stream` | no | [`Rows::into_stream`](Rows#method.into_stream): owned rows as a `futures` stream; turns on `tokio` |
 //! | `codec` | no | `codec::PacketCodec` for `tokio_util`'s `Framed`: whole packets, for proxies |
-//! | `tls` | yes | TLS by rustls; needs a provider: `ring`, or the process's own |
+//! | `tls` | yes | TLS by rustls; needs a provider: one of the next three, or the process's own |
 //! | `ring` | yes | ring as rustls's provider; compiles a little C |
+//! | `aws-lc-rs` | no | AWS-LC as rustls's provider, unless `ring` is on; compiles much C |
+//! | `graviola` | no | graviola as rustls's provider, unless one of the others is on; no C, and x86-64 or aarch64 with newer instructions |
 //! | `webpki-roots` | yes | Mozilla's CA certificates, for `VERIFY_IDENTITY` without a CA |
+//! | `platform-verifier` | no | the operating system's trust, for [`Config::ssl_ca_system`] |
 //! | `rsa` | no | caching_sha2_password's full login over plain TCP, sha256_password without TLS |
 //! | `ed25519`, `parsec` | no | MariaDB's plugins of these names |
 //! | `chrono`, `time`, `jiff` | no | the types of these crates as values of DATE, TIME, DATETIME and TIMESTAMP |
@@ -96,13 +99,15 @@ mod secret;
     )
 )]
 mod session;
+#[cfg(any(feature = "tokio", feature = "blocking"))]
+mod setup;
 #[cfg(feature = "tls")]
 mod tls_config;
 pub mod value;
 pub mod wire;
 
 pub use columns::{Column, Columns};
-pub use config::{Config, ConfigError, Endpoint, Limits, SslMode};
+pub use config::{CertificateFingerprint, Config, ConfigError, Endpoint, Limits, SslMode};
 pub use error::{Error, Result, Sent};
 pub use named::{NamedParams, NamedSql};
 pub use params::Params;

@@ -19,7 +19,7 @@ impl Connection {
     ///
     /// The reply begins with [`Step::Columns`] or [`Step::Done`]. Commands may be given before
     /// earlier ones are answered; replies come in order. Fails, with nothing to send, if the
-    /// statement exceeds 1 GiB, or too many commands are unanswered.
+    /// statement exceeds `Limits::max_command`, or too many commands are unanswered.
     pub fn query(&mut self, sql: &[u8]) -> Result<()> {
         self.command(Command::Query(sql), Reply::Text)
     }
@@ -55,11 +55,12 @@ impl Connection {
         parameters: impl FnOnce(&mut Vec<u8>) -> Result<()>,
     ) -> Result<()> {
         self.check_ready()?;
+        let max = self.limits.max_command.min(MAX_COMMAND);
         let draft = Draft::begin(self.send.buffer());
         Command::StmtExecute(Execute { statement, flags, parameters: &[] }).encode(draft.out);
         parameters(draft.out)?;
-        if draft.payload_len() > MAX_COMMAND {
-            let max = 1 << 30;
+        if draft.payload_len() > max {
+            let max = u64::try_from(max).unwrap_or(u64::MAX);
             return Err(UsageError::TooLong { what: "parameter list", max }.into());
         }
         let sequence = draft.finish();
@@ -123,8 +124,9 @@ impl Connection {
 
     /// Puts a command behind what there is to send; gives the sequence id behind its last chunk.
     fn write(&mut self, command: Command<'_>) -> Result<u8> {
-        if command.payload_len() > MAX_COMMAND {
-            let max = 1 << 30;
+        let max = self.limits.max_command.min(MAX_COMMAND);
+        if command.payload_len() > max {
+            let max = u64::try_from(max).unwrap_or(u64::MAX);
             return Err(UsageError::TooLong { what: "statement", max }.into());
         }
         let out = self.send.buffer();

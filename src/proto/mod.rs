@@ -37,6 +37,8 @@ mod recv;
 mod send;
 mod server_info;
 #[cfg(feature = "tls")]
+mod server_proof;
+#[cfg(feature = "tls")]
 mod tls;
 mod view;
 

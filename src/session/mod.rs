@@ -4,12 +4,14 @@
 mod change_user;
 mod chunked;
 mod connect;
+mod dial;
 mod driver;
 mod input;
 mod long_data;
 #[cfg(feature = "stream")]
 mod row_stream;
 mod rows;
+mod setup;
 mod statement;
 #[cfg(feature = "blocking")]
 mod std_stream;
@@ -34,10 +36,10 @@ pub use transaction::{IsolationLevel, Transaction, TransactionOptions};
 
 use crate::config::Config;
 use crate::error::{Result, UsageError};
-use crate::login::set_names;
 use crate::params::{Params, encode};
 use crate::proto::{Connection, Done, Step};
 use crate::row::FromRow;
+use crate::setup::after_reset;
 use crate::wire::{Execute, StateChange, StatusFlags};
 use statement::{Closing, Source, StatementCache};
 use stream::Stream;
@@ -241,18 +243,20 @@ impl Session {
 
     /// Makes the session as good as new: rolls back, drops temporary tables, user variables,
     /// prepared statements and locks, and takes the server's values for session variables. The
-    /// default database stays, and the character set is utf8mb4 again.
+    /// default database stays, the character set is utf8mb4 again, and what the configuration says
+    /// of the session holds again: collation, SQL mode, time zone, init commands.
     ///
-    /// Cost: one round trip; both commands go out in one write.
+    /// Cost: one round trip; all commands go out in one write.
     pub async fn reset(&mut self) -> Result<()> {
         self.settle().await?;
         self.connection.reset_connection()?;
-        self.connection.query(set_names(&self.config, self.is_mariadb()).as_bytes())?;
+        let config = Arc::clone(&self.config);
+        let parts = self.begin_setup(after_reset(&config, self.is_mariadb()))?;
         self.forget_statements();
         self.rollback = None;
         self.guarded = Guarded::Nothing;
         self.finish_command().await?;
-        self.finish_command().await.map(drop)
+        self.finish_setup(parts).await
     }
 
     /// Says good-bye to the server and closes the transport. Never waits for long: a peer that does
