@@ -105,7 +105,7 @@ pub use secret::Secret;
 #[cfg(feature = "tokio")]
 pub use session::{ChunkedRow, Field, Rows, Session, Transaction};
 #[cfg(any(feature = "tokio", feature = "blocking"))]
-pub use session::{IsolationLevel, Query, Statement, TransactionOptions};
+pub use session::{Cursor, IsolationLevel, Query, Statement, TransactionOptions};
 pub use value::{Date, DateTime, Decimal, FromValue, LongData, RawValue, Time, ToValue, Value};
 
 /// The code blocks of the README, which compile as tests.

@@ -48,7 +48,8 @@ const WANTED: Capabilities = Capabilities::LONG_PASSWORD
     .with(Capabilities::PLUGIN_AUTH_LENENC_CLIENT_DATA)
     .with(Capabilities::SESSION_TRACK)
     .with(Capabilities::DEPRECATE_EOF)
-    .with(Capabilities::MARIADB_EXTENDED_METADATA);
+    .with(Capabilities::MARIADB_EXTENDED_METADATA)
+    .with(Capabilities::MARIADB_CACHE_METADATA);
 
 /// What a caller may want besides.
 const OPTIONAL: Capabilities = Capabilities::FOUND_ROWS

@@ -7,6 +7,7 @@ use super::Fault;
 use super::connect::{Connecting, Login, MAX_LOGIN_PACKET, Progress};
 use super::exchange::{LastOk, Reply};
 use super::field::FieldWalk;
+use super::known::Known;
 use super::recv::{Arrival, Recv, Skipped, Span};
 use super::send::SendBuf;
 use super::server_info::ServerInfo;
@@ -61,6 +62,7 @@ pub struct Connection {
     pub(super) capabilities: Capabilities,
     pub(super) limits: Limits,
     pub(super) columns: Arc<Columns>,
+    pub(super) known: Known,
     pub(super) row: Span,
     /// The protocol of the rows in progress, or of the last ones.
     pub(super) format: Format,
@@ -160,6 +162,7 @@ impl Connection {
             capabilities: Capabilities::NONE,
             limits,
             columns: Arc::default(),
+            known: Known::default(),
             row: Span::default(),
             format: Format::Text,
             prepared: None,
@@ -285,20 +288,34 @@ impl Connection {
     #[cold]
     #[inline(never)]
     fn step_slowly(&mut self) -> Result<Step> {
-        self.row = Span::default();
+        let mut last = std::mem::take(&mut self.row);
         loop {
             match self.transition(Self::advance)? {
                 None => continue,
                 Some(Step::NeedInput) => {}
                 Some(step) => return Ok(step),
             }
-            self.make_room();
-            match self.pull() {
-                Ok(true) => {}
-                Ok(false) if self.ended => return Err(self.lost()),
-                Ok(false) => return Ok(Step::NeedInput),
-                Err(fault) => return Err(self.die(fault)),
+            if let Some(row) = self.recv.last_row().filter(|row| row.start > last.start) {
+                last = row;
             }
+            if self.waits_behind_ok(last) {
+                let due = "a row or the end of the rows";
+                return Err(self.die(Kind::Unexpected { due, header: reply::OK }.into()));
+            }
+            last = Span::default();
+            if !self.more_input()? {
+                return Ok(Step::NeedInput);
+            }
+        }
+    }
+
+    /// Makes room for input, and takes what TLS has; `false` if the transport has to bring more.
+    pub(super) fn more_input(&mut self) -> Result<bool> {
+        self.make_room();
+        match self.pull() {
+            Ok(false) if self.ended => Err(self.lost()),
+            Ok(progress) => Ok(progress),
+            Err(fault) => Err(self.die(fault)),
         }
     }
 
@@ -336,7 +353,10 @@ impl Connection {
                     self.recv.set_sequence(sequence);
                     match reply {
                         // The definitions were those of the execution.
-                        Reply::Fetch => State::Rows(reply),
+                        Reply::Fetch => {
+                            self.format = Format::Binary;
+                            State::Rows(reply)
+                        }
                         _ => State::Reply(reply),
                     }
                 }
@@ -480,14 +500,19 @@ impl Connection {
             }
             (_, reply::OK) => {
                 self.on_ok(span)?;
+                if reply == Reply::Reset {
+                    self.known.forget_all();
+                }
                 Ok(self.result_ends(reply))
             }
             (Reply::Text, LOCAL_INFILE) => Err(Kind::UnsolicitedInfile.into()),
-            (Reply::Text | Reply::Binary, header)
+            (Reply::Text | Reply::Binary { .. }, header)
                 if header != reply::EOF && header != LOCAL_INFILE =>
             {
-                let left = self.on_result_set_header(span)?;
-                Ok((State::Columns { reply, left }, Outcome::Continue))
+                Ok(match self.on_result_set_header(reply, span)? {
+                    0 => self.definitions_end(reply),
+                    left => (State::Columns { reply, left }, Outcome::Continue),
+                })
             }
             (_, header) => Err(Kind::Unexpected { due: "a reply", header }.into()),
         }
@@ -500,14 +525,24 @@ impl Connection {
         span: Span,
     ) -> Result<(State, Outcome), Fault> {
         self.on_column_definition(span)?;
-        let state = match left.saturating_sub(1) {
-            0 if self.capabilities.contains(Capabilities::DEPRECATE_EOF) => {
-                return Ok(self.columns_complete(reply));
-            }
-            0 => State::ColumnsEnd(reply),
-            left => State::Columns { reply, left },
-        };
-        Ok((state, Outcome::Continue))
+        match left.saturating_sub(1) {
+            0 => {}
+            left => return Ok((State::Columns { reply, left }, Outcome::Continue)),
+        }
+        match (reply, self.prepared) {
+            (Reply::Binary { statement }, _) => self.remember_columns(statement),
+            (Reply::Prepare, Some(prepared)) => self.remember_columns(prepared.statement),
+            _ => {}
+        }
+        Ok(self.definitions_end(reply))
+    }
+
+    /// Behind the definitions, or where they are left out.
+    fn definitions_end(&mut self, reply: Reply) -> (State, Outcome) {
+        if self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
+            return self.columns_complete(reply);
+        }
+        (State::ColumnsEnd(reply), Outcome::Continue)
     }
 
     /// The definitions of a result set, or of a prepared statement's columns, are all here.

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use super::Fault;
-use super::connection::Connection;
+use super::connection::{Connection, State};
 use super::recv::Span;
 use crate::error::ProtocolErrorKind as Kind;
 use crate::value::Format;
+use crate::wire::binary_row::{BinaryCells, Layout};
 use crate::wire::packet::MAX_CHUNK;
 use crate::wire::{
     Capabilities, ColumnDefinition, EofPacket, OkPacket, PrepareOk, ProgressReport,
-    ResultSetHeader, SessionState, StateChange, StatusFlags, TextRow,
+    ResultSetHeader, SessionState, StateChange, StatusFlags, TextRow, reply,
 };
 
 /// Below this length a packet that starts with 0xFE is an EOF packet and no row, without
@@ -22,10 +23,12 @@ const EOF_BELOW: usize = 9;
 pub(super) enum Reply {
     /// One OK packet.
     Ok,
+    /// One OK packet, and the server has forgotten all statements.
+    Reset,
     /// OK packets and text result sets.
     Text,
-    /// OK packets and binary result sets.
-    Binary,
+    /// OK packets and binary result sets of a statement's execution.
+    Binary { statement: u32 },
     /// The description of a prepared statement.
     Prepare,
     /// More rows of a cursor.
@@ -36,8 +39,8 @@ impl Reply {
     /// The protocol of the rows.
     pub(super) const fn format(self) -> Format {
         match self {
-            Self::Binary | Self::Fetch => Format::Binary,
-            Self::Ok | Self::Text | Self::Prepare => Format::Text,
+            Self::Binary { .. } | Self::Fetch => Format::Binary,
+            Self::Ok | Self::Reset | Self::Text | Self::Prepare => Format::Text,
         }
     }
 }
@@ -159,11 +162,21 @@ impl Connection {
         Ok(ok)
     }
 
-    /// The first packet of a result set: how many definitions follow.
-    pub(super) fn on_result_set_header(&mut self, span: Span) -> Result<usize, Fault> {
-        self.clear_columns();
+    /// The first packet of a result set: how many definitions follow, none if those that are known
+    /// hold.
+    pub(super) fn on_result_set_header(
+        &mut self,
+        reply: Reply,
+        span: Span,
+    ) -> Result<usize, Fault> {
         let header = ResultSetHeader::decode(self.recv.bytes(span), self.capabilities)?;
-        self.check_columns(header.columns)
+        let columns = self.check_columns(header.columns)?;
+        if !header.metadata_follows {
+            self.take_known(reply, columns)?;
+            return Ok(0);
+        }
+        self.replace_columns(reply);
+        Ok(columns)
     }
 
     fn check_columns(&self, columns: u64) -> Result<usize, Fault> {
@@ -173,14 +186,6 @@ impl Connection {
                 let value = u64::try_from(self.limits.max_columns).unwrap_or(u64::MAX);
                 Err(Kind::Limit { limit: "max_columns", value }.into())
             }
-        }
-    }
-
-    /// Rows that were kept share the old columns; otherwise their buffers are used again.
-    fn clear_columns(&mut self) {
-        match Arc::get_mut(&mut self.columns) {
-            Some(columns) => columns.clear(),
-            None => self.columns = Arc::default(),
         }
     }
 
@@ -232,6 +237,29 @@ impl Connection {
         span.len < MAX_CHUNK
             && TextRow::decode(payload, self.columns.len()).is_err()
             && OkPacket::decode(payload, self.capabilities).is_ok()
+    }
+
+    /// Whether more rows are waited for behind an OK packet that was taken for a row: every row of
+    /// the binary protocol starts as one, so its form is looked at only where nothing follows it.
+    pub(super) fn waits_behind_ok(&self, last: Span) -> bool {
+        let payload = self.recv.bytes(last);
+        matches!(self.state, State::Rows(_))
+            && self.format == Format::Binary
+            && payload.first() == Some(&reply::OK)
+            && !self.recv.in_packet()
+            && self.is_no_binary_row(payload)
+            && OkPacket::decode(payload, self.capabilities).is_ok()
+    }
+
+    /// Whether a payload cannot be a row, as far as the columns' types are known.
+    fn is_no_binary_row(&self, payload: &[u8]) -> bool {
+        let infos = self.columns.infos();
+        let Ok(mut cells) = BinaryCells::new(payload, infos.len()) else { return true };
+        if infos.iter().any(|info| info.layout == Layout::Unknown) {
+            return false;
+        }
+        let whole = infos.iter().all(|info| cells.next_cell(info.layout).is_ok());
+        !whole || cells.finish().is_err()
     }
 
     /// The end of the rows: an EOF packet, or an OK packet in its place. Some servers send the

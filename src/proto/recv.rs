@@ -20,6 +20,10 @@ const HOT_READ: usize = 64 << 10;
 /// a stream of large rows does not grow and shrink the window for each.
 const READS_BEFORE_SHRINKING: u8 = 16;
 
+/// A packet that is shorter, in bytes, is waited for as a whole where rows are skipped, so that it
+/// can be told from an OK packet: the shortest of those, with some room for what they tell.
+const SHORT_PACKET: usize = 64;
+
 /// One initialised buffer: `[start, end)` is received and not consumed.
 ///
 /// ```text
@@ -43,6 +47,8 @@ pub(super) struct Recv {
     filled: bool,
     /// Reads since the window was last as full as to need its size.
     calm_reads: u8,
+    /// The last whole row of those that were taken together or skipped, if it is short.
+    last_row: Option<Span>,
     max_packet: usize,
 }
 
@@ -120,6 +126,7 @@ impl Recv {
             partial: None,
             filled: false,
             calm_reads: 0,
+            last_row: None,
             max_packet,
         }
     }
@@ -198,6 +205,7 @@ impl Recv {
     /// Whatever is not plainly a row ends the batch and is left for [`packet`](Self::packet).
     pub(super) fn more_rows(&mut self, format: Format, columns: usize) -> (Span, usize) {
         let from = self.start;
+        let mut last = from;
         let mut rows = 0;
         while let Some((header, rest)) = self.pending().split_first_chunk::<HEADER_SIZE>() {
             let header = PacketHeader::decode(*header);
@@ -218,10 +226,12 @@ impl Recv {
                     break;
                 }
             }
+            last = self.start;
             self.start += HEADER_SIZE + len;
             self.sequence = self.sequence.wrapping_add(1);
             rows += 1;
         }
+        self.note_row(last);
         (Span { start: from, len: self.start - from }, rows)
     }
 
@@ -271,6 +281,10 @@ impl Recv {
     /// The next packet of a result that is being skipped. Rows are dropped as they arrive, so that
     /// none has to fit into the window; everything else is returned.
     pub(super) fn skip_packet(&mut self, format: Format) -> Result<Option<Skipped>, Fault> {
+        let from = self.start;
+        if self.waits_for_short_packet() {
+            return Ok(None);
+        }
         match self.stream_row(format)? {
             None => return Ok(None),
             Some(Arrival::Packet(span)) => return Ok(Some(Skipped::Packet(span))),
@@ -280,9 +294,90 @@ impl Recv {
             match self.body(usize::MAX)? {
                 Body::Waiting => return Ok(None),
                 Body::Bytes(_) => {}
-                Body::End => return Ok(Some(Skipped::Row)),
+                Body::End => {
+                    self.note_row(from);
+                    return Ok(Some(Skipped::Row));
+                }
                 Body::LikeTerminator => return Ok(Some(Skipped::LikeTerminator)),
             }
+        }
+    }
+
+    /// The last whole row of those that were taken together or skipped, if it is short; until the
+    /// next read.
+    pub(super) fn last_row(&self) -> Option<Span> {
+        self.last_row
+    }
+
+    /// Notes the packet from `from` up to here as the last row.
+    fn note_row(&mut self, from: usize) {
+        let len = (self.start - from).checked_sub(HEADER_SIZE);
+        let len = len.filter(|&len| len > 0 && len < SHORT_PACKET);
+        self.last_row = len.map(|len| Span { start: from + HEADER_SIZE, len });
+    }
+
+    /// Whether the next packet is short and not here as a whole.
+    fn waits_for_short_packet(&self) -> bool {
+        let Some(header) = self.header_at(self.start) else { return false };
+        let length = length_of(header);
+        self.partial.is_none()
+            && length < SHORT_PACKET
+            && self.end - self.start - HEADER_SIZE < length
+    }
+
+    /// The terminator that is the next packet or the one behind it, without taking anything;
+    /// empty if neither is one.
+    pub(super) fn terminator_ahead(&self) -> Option<&[u8]> {
+        let mut at = self.start;
+        let mut in_row = true;
+        match self.partial {
+            None => match self.terminator_at(at)? {
+                [] => {}
+                terminator => return Some(terminator),
+            },
+            Some(partial) => {
+                // Its first header still stands in front of it unless it is taken in pieces.
+                if !partial.streamed {
+                    at = at.saturating_add(HEADER_SIZE).saturating_add(partial.kept);
+                }
+                if let Some(chunk) = partial.chunk {
+                    at = at.saturating_add(chunk.length);
+                    in_row = chunk.continued;
+                }
+            }
+        }
+        while in_row {
+            // A row that is too long is refused when it is read.
+            if at.saturating_sub(self.start) > self.max_packet {
+                return Some(&[]);
+            }
+            let header = self.header_at(at)?;
+            in_row = header.is_continued();
+            at = at.saturating_add(HEADER_SIZE).saturating_add(length_of(header));
+        }
+        self.terminator_at(at)
+    }
+
+    /// The packet at a place, if it starts as a terminator does; empty if not.
+    fn terminator_at(&self, at: usize) -> Option<&[u8]> {
+        let length = length_of(self.header_at(at)?);
+        let body = self.buf.get(at..self.end)?.get(HEADER_SIZE..)?;
+        match body.first() {
+            _ if length == 0 || length >= MAX_CHUNK => Some(&[]),
+            Some(&reply::EOF) => body.get(..length),
+            Some(_) => Some(&[]),
+            None => None,
+        }
+    }
+
+    /// Puts bytes in front of what comes, as if they had been received.
+    pub(super) fn put_in_front(&mut self, bytes: &[u8]) {
+        let pending = [bytes, self.pending()].concat();
+        let size = self.buf.len().max(pending.len());
+        self.resize(size);
+        self.end = pending.len();
+        if let Some(space) = self.buf.get_mut(..pending.len()) {
+            space.copy_from_slice(&pending);
         }
     }
 
@@ -392,6 +487,7 @@ impl Recv {
 
     /// Prepares for a read: afterwards there is spare space, and old spans are void.
     pub(super) fn make_room(&mut self) {
+        self.last_row = None;
         let pending = self.end - self.start;
         let hot = self.filled || self.buf.len() > BASE_WINDOW;
         let wanted = if hot { HOT_READ } else { BASE_WINDOW / 4 };
