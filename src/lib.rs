@@ -98,7 +98,7 @@ pub use columns::{Column, Columns};
 pub use config::{Config, ConfigError, Endpoint, Limits, SslMode};
 pub use error::{Error, Result, Sent};
 pub use named::{NamedParams, NamedSql};
-pub use params::Params;
+pub use params::{Params, ParamsFromIter, params_from_iter};
 pub use proto::Done;
 pub use row::{Batch, ColumnIndex, FromRow, OwnedRow, Row};
 pub use secret::Secret;

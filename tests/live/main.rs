@@ -27,6 +27,7 @@ mod servers;
 mod accounts;
 mod calls;
 mod cursors;
+mod cursors_aside;
 mod facts;
 mod foreign;
 mod greeting;

@@ -36,6 +36,8 @@ mod accounts;
 mod calls;
 #[path = "../live/cursors.rs"]
 mod cursors;
+#[path = "../live/cursors_aside.rs"]
+mod cursors_aside;
 #[path = "../live/facts.rs"]
 mod facts;
 #[path = "../live/foreign.rs"]

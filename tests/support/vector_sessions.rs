@@ -23,27 +23,11 @@ type Described = Vec<(Vec<u8>, u8)>;
 pub enum Event {
     Connected,
     Columns(Described),
-    Prepared {
-        ok: PrepareOk,
-        columns: Described,
-    },
+    Prepared { ok: PrepareOk, columns: Described },
     Row(Vec<u8>),
-    Done {
-        counts: [u64; 3],
-        status: StatusFlags,
-        info: Vec<u8>,
-        state: Vec<u8>,
-    },
-    Error {
-        code: u16,
-        sqlstate: Option<Vec<u8>>,
-        message: Vec<u8>,
-    },
-    Progress {
-        stages: [u8; 2],
-        progress: u32,
-        text: Vec<u8>,
-    },
+    Done { counts: [u64; 3], status: StatusFlags, info: Vec<u8>, state: Vec<u8> },
+    Error { code: u16, sqlstate: Option<Vec<u8>>, message: Vec<u8> },
+    Progress { stages: [u8; 2], progress: u32, text: Vec<u8> },
 }
 
 /// How the server's bytes arrive.
