@@ -453,13 +453,15 @@ fn e62_e63_definitions_of_every_execution() {
                 usable(&mut session).await;
             }
         }
-        // The result's type is that of the parameter.
+        // The result's type is that of the parameter; on MySQL, that of the first one.
         let echo = session.prepare("SELECT ? AS p").await.unwrap();
         for _ in 0..3 {
             let row: OwnedRow = session.fetch_one(&echo, (7_i64,)).await.unwrap();
             assert_eq!(row.get::<i64>("p").unwrap(), 7);
-            let row: OwnedRow = session.fetch_one(&echo, ("seven",)).await.unwrap();
-            assert_eq!(row.get::<&str>("p").unwrap(), "seven");
+            if session.is_mariadb() {
+                let row: OwnedRow = session.fetch_one(&echo, ("seven",)).await.unwrap();
+                assert_eq!(row.get::<&str>("p").unwrap(), "seven");
+            }
         }
     });
 }
@@ -476,7 +478,8 @@ fn k24_a_cached_statement_that_is_spoilt_is_prepared_anew() {
         let json = "{\"a\": 1}";
         for round in 0..3 {
             session.execute(insert, (json,)).await.unwrap();
-            session.execute(insert, (17_i64,)).await.unwrap();
+            let number = session.execute(insert, (17_i64,)).await;
+            assert_eq!(number.is_err(), !session.is_mariadb(), "round {round}: {number:?}");
             let spoilt = session.execute(insert, (json,)).await;
             assert_eq!(spoilt.is_err(), !session.is_mariadb(), "round {round}: {spoilt:?}");
             if spoilt.is_err() {
