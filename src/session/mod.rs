@@ -136,8 +136,13 @@ impl Session {
         match self.run(&statement, params).await {
             Err(error) if self.spoils_cached(sql, &error) && known => {
                 // The server does not know the statement, so it did not execute it (K-24).
+                drop(statement);
                 let (statement, _) = self.cached(sql).await?;
-                self.run(&statement, params).await
+                let begun = self.run(&statement, params).await;
+                if let Err(error) = &begun {
+                    self.spoils_cached(sql, error);
+                }
+                begun
             }
             begun => begun,
         }

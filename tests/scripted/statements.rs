@@ -529,11 +529,10 @@ fn k24_a_cached_statement_that_is_unknown_is_prepared_anew() {
                     server.command().await;
                     server.send(server.reply().err(code, "no")).await;
                     if again {
-                        // The first one is closed once nobody has it.
+                        server.expect(Command::StmtClose(1)).await;
                         expect_prepare(&mut server, "a ?", 2, 1).await;
                         server.command().await;
                         server.send(server.reply().err(code, "still not")).await;
-                        server.expect(Command::StmtClose(1)).await;
                         server.expect(Command::StmtClose(2)).await;
                     } else if code == 1615 {
                         server.expect(Command::StmtClose(1)).await;
