@@ -281,6 +281,7 @@ impl Recv {
     /// The next packet of a result that is being skipped. Rows are dropped as they arrive, so that
     /// none has to fit into the window; everything else is returned.
     pub(super) fn skip_packet(&mut self, format: Format) -> Result<Option<Skipped>, Fault> {
+        let whole = self.partial.is_none();
         let from = self.start;
         if self.waits_for_short_packet() {
             return Ok(None);
@@ -295,7 +296,8 @@ impl Recv {
                 Body::Waiting => return Ok(None),
                 Body::Bytes(_) => {}
                 Body::End => {
-                    self.note_row(from);
+                    // Of a row that was begun before, only the rest is here.
+                    self.note_row(if whole { from } else { self.start });
                     return Ok(Some(Skipped::Row));
                 }
                 Body::LikeTerminator => return Ok(Some(Skipped::LikeTerminator)),
