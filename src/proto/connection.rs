@@ -22,7 +22,9 @@ use crate::error::{
 };
 use crate::value::Format;
 use crate::wire::infile::LOCAL_INFILE;
-use crate::wire::{Capabilities, ColumnDefinition, ErrPacket, PrepareOk, StatusFlags, reply};
+use crate::wire::{
+    Capabilities, ColumnDefinition, ErrPacket, OkPacket, PrepareOk, StatusFlags, reply,
+};
 
 /// A connection to a server, without the transport.
 ///
@@ -262,7 +264,11 @@ impl Connection {
         if matches!(self.state, State::Rows(_)) && self.reading == Reading::Rows {
             match self.recv.packet() {
                 Ok(Some(span)) => match self.recv.bytes(span).first() {
-                    Some(&first) if self.format.starts_row(first) => {
+                    // The shortest OK packets look like rows of the binary protocol.
+                    Some(&first)
+                        if self.format.starts_row(first)
+                            && (span.len != OkPacket::SHORTEST || first != reply::OK) =>
+                    {
                         self.row = span;
                         return Ok(Step::Row);
                     }
@@ -288,21 +294,13 @@ impl Connection {
     #[cold]
     #[inline(never)]
     fn step_slowly(&mut self) -> Result<Step> {
-        let mut last = std::mem::take(&mut self.row);
+        self.row = Span::default();
         loop {
             match self.transition(Self::advance)? {
                 None => continue,
                 Some(Step::NeedInput) => {}
                 Some(step) => return Ok(step),
             }
-            if let Some(row) = self.recv.last_row().filter(|row| row.start > last.start) {
-                last = row;
-            }
-            if self.waits_behind_ok(last) {
-                let due = "a row or the end of the rows";
-                return Err(self.die(Kind::Unexpected { due, header: reply::OK }.into()));
-            }
-            last = Span::default();
             if !self.more_input()? {
                 return Ok(Step::NeedInput);
             }
@@ -475,7 +473,7 @@ impl Connection {
                 if self.format == Format::Binary && !self.format.starts_row(first) {
                     return Err(Kind::Unexpected { due: "a row", header: first }.into());
                 }
-                if self.format == Format::Text && first == reply::OK && self.is_misplaced_ok(span) {
+                if first == reply::OK && self.is_misplaced_ok(span) {
                     let due = "a row or the end of the rows";
                     return Err(Kind::Unexpected { due, header: first }.into());
                 }

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use super::Fault;
-use super::connection::{Connection, State};
+use super::connection::Connection;
 use super::recv::Span;
 use crate::error::ProtocolErrorKind as Kind;
 use crate::value::Format;
-use crate::wire::binary_row::{BinaryCells, Layout};
 use crate::wire::packet::MAX_CHUNK;
 use crate::wire::{
     Capabilities, ColumnDefinition, EofPacket, OkPacket, PrepareOk, ProgressReport,
-    ResultSetHeader, SessionState, StateChange, StatusFlags, TextRow, reply,
+    ResultSetHeader, SessionState, StateChange, StatusFlags, TextRow,
 };
 
 /// Below this length a packet that starts with 0xFE is an EOF packet and no row, without
@@ -233,33 +232,18 @@ impl Connection {
     /// (`protocol-spec/notes-call-eof.md`): without this the wait for its end would have none.
     pub(super) fn is_misplaced_ok(&self, span: Span) -> bool {
         let payload = self.recv.bytes(span);
-        // An OK packet is never longer than a chunk (F-10).
-        span.len < MAX_CHUNK
-            && TextRow::decode(payload, self.columns.len()).is_err()
-            && OkPacket::decode(payload, self.capabilities).is_ok()
-    }
-
-    /// Whether more rows are waited for behind an OK packet that was taken for a row: every row of
-    /// the binary protocol starts as one, so its form is looked at only where nothing follows it.
-    pub(super) fn waits_behind_ok(&self, last: Span) -> bool {
-        let payload = self.recv.bytes(last);
-        matches!(self.state, State::Rows(_))
-            && self.format == Format::Binary
-            && payload.first() == Some(&reply::OK)
-            && !self.recv.in_packet()
-            && self.is_no_binary_row(payload)
-            && OkPacket::decode(payload, self.capabilities).is_ok()
-    }
-
-    /// Whether a payload cannot be a row, as far as the columns' types are known.
-    fn is_no_binary_row(&self, payload: &[u8]) -> bool {
-        let infos = self.columns.infos();
-        let Ok(mut cells) = BinaryCells::new(payload, infos.len()) else { return true };
-        if infos.iter().any(|info| info.layout == Layout::Unknown) {
-            return false;
-        }
-        let whole = infos.iter().all(|info| cells.next_cell(info.layout).is_ok());
-        !whole || cells.finish().is_err()
+        let no_row = match self.format {
+            // An OK packet is never longer than a chunk (F-10).
+            Format::Text => {
+                span.len < MAX_CHUNK && TextRow::decode(payload, self.columns.len()).is_err()
+            }
+            // Each row starts as an OK packet does, so only the shortest of those are looked at:
+            // a CALL's usually is one.
+            Format::Binary => {
+                span.len == OkPacket::SHORTEST && self.columns.is_no_binary_row(payload)
+            }
+        };
+        no_row && OkPacket::decode(payload, self.capabilities).is_ok()
     }
 
     /// The end of the rows: an EOF packet, or an OK packet in its place. Some servers send the

@@ -1,10 +1,11 @@
 //! The receive window: bytes as they came, and the packets found in them.
 
 use super::Fault;
+use crate::columns::Columns;
 use crate::error::ProtocolErrorKind as Kind;
 use crate::value::Format;
 use crate::wire::packet::{HEADER_SIZE, MAX_CHUNK};
-use crate::wire::{PacketHeader, TextRow, reply};
+use crate::wire::{OkPacket, PacketHeader, TextRow, reply};
 
 /// The window of a connection that has nothing to read, in bytes: small, for there can be
 /// thousands of them.
@@ -19,10 +20,6 @@ const HOT_READ: usize = 64 << 10;
 /// How many reads in a row must have done without a larger window before it is given back, so that
 /// a stream of large rows does not grow and shrink the window for each.
 const READS_BEFORE_SHRINKING: u8 = 16;
-
-/// A packet that is shorter, in bytes, is waited for as a whole where rows are skipped, so that it
-/// can be told from an OK packet: the shortest of those, with some room for what they tell.
-const SHORT_PACKET: usize = 64;
 
 /// One initialised buffer: `[start, end)` is received and not consumed.
 ///
@@ -47,8 +44,6 @@ pub(super) struct Recv {
     filled: bool,
     /// Reads since the window was last as full as to need its size.
     calm_reads: u8,
-    /// The last whole row of those that were taken together or skipped, if it is short.
-    last_row: Option<Span>,
     max_packet: usize,
 }
 
@@ -126,7 +121,6 @@ impl Recv {
             partial: None,
             filled: false,
             calm_reads: 0,
-            last_row: None,
             max_packet,
         }
     }
@@ -203,9 +197,8 @@ impl Recv {
     /// many they are. They are consumed.
     ///
     /// Whatever is not plainly a row ends the batch and is left for [`packet`](Self::packet).
-    pub(super) fn more_rows(&mut self, format: Format, columns: usize) -> (Span, usize) {
+    pub(super) fn more_rows(&mut self, format: Format, columns: &Columns) -> (Span, usize) {
         let from = self.start;
-        let mut last = from;
         let mut rows = 0;
         while let Some((header, rest)) = self.pending().split_first_chunk::<HEADER_SIZE>() {
             let header = PacketHeader::decode(*header);
@@ -219,19 +212,23 @@ impl Recv {
             {
                 break;
             }
+            if len == OkPacket::SHORTEST
+                && format == Format::Binary
+                && rest.get(..len).is_some_and(|row| columns.is_no_binary_row(row))
+            {
+                break;
+            }
             if !format.starts_row(first) {
                 // A text row whose first value is empty starts as an OK packet does.
-                let row = rest.get(..len).map(|row| TextRow::decode(row, columns));
+                let row = rest.get(..len).map(|row| TextRow::decode(row, columns.len()));
                 if format != Format::Text || first != reply::OK || !matches!(row, Some(Ok(_))) {
                     break;
                 }
             }
-            last = self.start;
             self.start += HEADER_SIZE + len;
             self.sequence = self.sequence.wrapping_add(1);
             rows += 1;
         }
-        self.note_row(last);
         (Span { start: from, len: self.start - from }, rows)
     }
 
@@ -281,11 +278,6 @@ impl Recv {
     /// The next packet of a result that is being skipped. Rows are dropped as they arrive, so that
     /// none has to fit into the window; everything else is returned.
     pub(super) fn skip_packet(&mut self, format: Format) -> Result<Option<Skipped>, Fault> {
-        let whole = self.partial.is_none();
-        let from = self.start;
-        if self.waits_for_short_packet() {
-            return Ok(None);
-        }
         match self.stream_row(format)? {
             None => return Ok(None),
             Some(Arrival::Packet(span)) => return Ok(Some(Skipped::Packet(span))),
@@ -295,36 +287,10 @@ impl Recv {
             match self.body(usize::MAX)? {
                 Body::Waiting => return Ok(None),
                 Body::Bytes(_) => {}
-                Body::End => {
-                    // Of a row that was begun before, only the rest is here.
-                    self.note_row(if whole { from } else { self.start });
-                    return Ok(Some(Skipped::Row));
-                }
+                Body::End => return Ok(Some(Skipped::Row)),
                 Body::LikeTerminator => return Ok(Some(Skipped::LikeTerminator)),
             }
         }
-    }
-
-    /// The last whole row of those that were taken together or skipped, if it is short; until the
-    /// next read.
-    pub(super) fn last_row(&self) -> Option<Span> {
-        self.last_row
-    }
-
-    /// Notes the packet from `from` up to here as the last row.
-    fn note_row(&mut self, from: usize) {
-        let len = (self.start - from).checked_sub(HEADER_SIZE);
-        let len = len.filter(|&len| len > 0 && len < SHORT_PACKET);
-        self.last_row = len.map(|len| Span { start: from + HEADER_SIZE, len });
-    }
-
-    /// Whether the next packet is short and not here as a whole.
-    fn waits_for_short_packet(&self) -> bool {
-        let Some(header) = self.header_at(self.start) else { return false };
-        let length = length_of(header);
-        self.partial.is_none()
-            && length < SHORT_PACKET
-            && self.end - self.start - HEADER_SIZE < length
     }
 
     /// The terminator that is the next packet or the one behind it, without taking anything;
@@ -413,6 +379,10 @@ impl Recv {
                 }
                 // OK packets and terminators are never cut into chunks (F-10).
                 Some(reply::OK | reply::EOF) if format == Format::Text => header.is_continued(),
+                // A row may be an OK packet that the server took for its end.
+                Some(_) if format == Format::Binary && length_of(header) == OkPacket::SHORTEST => {
+                    false
+                }
                 Some(first) => format.starts_row(first),
             };
             if !row {
@@ -437,7 +407,7 @@ impl Recv {
         };
         let continued = partial.total >= MAX_CHUNK;
         let long_row = continued && format == Format::Text && first != reply::ERR;
-        if !long_row && !format.starts_row(first) {
+        if !long_row && (!format.starts_row(first) || partial.total == OkPacket::SHORTEST) {
             return Ok(self.arriving_packet()?.map(Arrival::Packet));
         }
         self.start = body;
@@ -489,7 +459,6 @@ impl Recv {
 
     /// Prepares for a read: afterwards there is spare space, and old spans are void.
     pub(super) fn make_room(&mut self) {
-        self.last_row = None;
         let pending = self.end - self.start;
         let hot = self.filled || self.buf.len() > BASE_WINDOW;
         let wanted = if hot { HOT_READ } else { BASE_WINDOW / 4 };

@@ -33,7 +33,7 @@ impl Connection {
         if self.row == Span::default() {
             return Batch::new(None, &[], 0, &self.columns, self.format);
         }
-        let (span, rows) = self.recv.more_rows(self.format, self.columns.len());
+        let (span, rows) = self.recv.more_rows(self.format, &self.columns);
         let first = self.recv.bytes(self.row);
         Batch::new(Some(first), self.recv.bytes(span), rows + 1, &self.columns, self.format)
     }
