@@ -110,7 +110,7 @@ pub use columns::{Column, Columns};
 pub use config::{CertificateFingerprint, Config, ConfigError, Endpoint, Limits, SslMode};
 pub use error::{Error, Result, Sent};
 pub use named::{NamedParams, NamedSql};
-pub use params::Params;
+pub use params::{Params, ParamsFromIter, params_from_iter};
 pub use proto::Done;
 pub use row::{Batch, ColumnIndex, FromRow, OwnedRow, Row};
 pub use secret::Secret;
@@ -119,7 +119,7 @@ pub use session::RowStream;
 #[cfg(feature = "tokio")]
 pub use session::{ChunkedRow, Field, Rows, Session, Transaction};
 #[cfg(any(feature = "tokio", feature = "blocking"))]
-pub use session::{IsolationLevel, Query, Statement, TransactionOptions};
+pub use session::{Cursor, IsolationLevel, Query, Statement, TransactionOptions};
 pub use value::{Date, DateTime, Decimal, FromValue, LongData, RawValue, Time, ToValue, Value};
 
 /// The code blocks of the README, which compile as tests.

@@ -37,7 +37,7 @@ impl Connection {
     /// Resets the session: rolls back, drops temporary tables, user variables, prepared statements
     /// and locks, and takes the server's defaults for variables. The reply is [`Step::Done`].
     pub fn reset_connection(&mut self) -> Result<()> {
-        self.command(Command::ResetConnection, Reply::Ok)
+        self.command(Command::ResetConnection, Reply::Reset)
     }
 
     /// Prepares SQL; the reply is [`Step::Prepared`].
@@ -64,7 +64,7 @@ impl Connection {
             return Err(UsageError::TooLong { what: "parameter list", max }.into());
         }
         let sequence = draft.finish();
-        self.unanswered.push_back((Reply::Binary, sequence));
+        self.unanswered.push_back((Reply::Binary { statement }, sequence));
         self.seal().map_err(|fault| self.die(fault))
     }
 
@@ -81,7 +81,13 @@ impl Connection {
     /// Frees a statement on the server. There is no reply.
     pub fn close_statement(&mut self, statement: u32) -> Result<()> {
         self.check_ready()?;
-        self.write(Command::StmtClose(statement)).map(drop)
+        self.write(Command::StmtClose(statement))?;
+        // Executions in front of it may still rely on what is known.
+        let executed = Reply::Binary { statement };
+        if !self.unanswered.iter().any(|&(reply, _)| reply == executed) {
+            self.known.forget(statement);
+        }
+        Ok(())
     }
 
     /// Appends to the value of a statement's parameter. There is no reply.

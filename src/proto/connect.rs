@@ -58,7 +58,8 @@ const WANTED: Capabilities = Capabilities::LONG_PASSWORD
     // Without it MySQL denies accounts with a second factor and does not say why, even if it asks
     // the client for nothing.
     .with(Capabilities::MULTI_FACTOR_AUTHENTICATION)
-    .with(Capabilities::MARIADB_EXTENDED_METADATA);
+    .with(Capabilities::MARIADB_EXTENDED_METADATA)
+    .with(Capabilities::MARIADB_CACHE_METADATA);
 
 /// What a caller may want besides.
 const OPTIONAL: Capabilities = Capabilities::FOUND_ROWS

@@ -33,6 +33,8 @@ mod connect;
 mod connection;
 mod exchange;
 mod field;
+mod known;
+mod peek;
 mod recv;
 mod send;
 mod server_info;
@@ -46,6 +48,7 @@ pub use connect::{Login, TlsPlan, Transport};
 pub use connection::{Connection, Step};
 pub use exchange::Done;
 pub use field::FieldHead;
+pub(crate) use peek::Kept;
 pub use server_info::ServerInfo;
 #[cfg(feature = "tls")]
 pub use tls::TlsClient;

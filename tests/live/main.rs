@@ -31,6 +31,7 @@ mod capture;
 mod certificates;
 mod change_user;
 mod cursors;
+mod cursors_aside;
 mod facts;
 mod foreign;
 mod greeting;

@@ -42,6 +42,8 @@ mod certificates;
 mod change_user;
 #[path = "../live/cursors.rs"]
 mod cursors;
+#[path = "../live/cursors_aside.rs"]
+mod cursors_aside;
 #[path = "../live/facts.rs"]
 mod facts;
 #[path = "../live/foreign.rs"]
