@@ -95,7 +95,7 @@ pub mod value;
 pub mod wire;
 
 pub use columns::{Column, Columns};
-pub use config::{Config, ConfigError, Endpoint, Limits, SslMode};
+pub use config::{Config, ConfigError, Discard, Endpoint, Limits, SslMode};
 pub use error::{Error, Result, Sent};
 pub use named::{NamedParams, NamedSql};
 pub use params::Params;
@@ -103,7 +103,7 @@ pub use proto::Done;
 pub use row::{Batch, ColumnIndex, FromRow, OwnedRow, Row};
 pub use secret::Secret;
 #[cfg(feature = "tokio")]
-pub use session::{ChunkedRow, Field, Rows, Session, Transaction};
+pub use session::{CancelHandle, ChunkedRow, Field, Rows, Session, Transaction};
 #[cfg(any(feature = "tokio", feature = "blocking"))]
 pub use session::{IsolationLevel, Query, Statement, TransactionOptions};
 pub use value::{Date, DateTime, Decimal, FromValue, LongData, RawValue, Time, ToValue, Value};

@@ -44,16 +44,25 @@ fn from_valid(config: &Config) -> Result<Login> {
 }
 
 /// The statement that makes the session's character set what text needs, with the configured
-/// collation (S-02): after the login if a collation was asked for, and after every reset.
+/// collation (S-02), and the server's limit of a statement's time: after the login if either was
+/// asked for, and after every reset.
 #[cfg(any(feature = "tokio", feature = "blocking"))]
 pub(crate) fn set_names(config: &Config, mariadb: bool) -> String {
-    match config.collation.as_deref() {
+    let names = match config.collation.as_deref() {
         // The name was checked to be nothing but letters, digits and `_`.
         Some(collation) => format!("SET NAMES utf8mb4 COLLATE {collation}"),
         // MariaDB takes the login's collation for the character set alone, whose collation the
         // server's `character_set_collations` says: the same as here.
         None if mariadb => "SET NAMES utf8mb4".to_owned(),
         None => format!("SET NAMES utf8mb4 COLLATE {LOGIN_COLLATION}"),
+    };
+    match config.server_statement_timeout {
+        None => names,
+        Some(timeout) if mariadb => {
+            let (seconds, millis) = (timeout.as_secs(), timeout.subsec_millis());
+            format!("{names}, max_statement_time = {seconds}.{millis:03}")
+        }
+        Some(timeout) => format!("{names}, max_execution_time = {}", timeout.as_millis()),
     }
 }
 

@@ -5,6 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::cancel::{IDENTIFY, read_identity};
+use super::clock::{Alarm, Clock};
+use super::lifeline::Lifeline;
+use super::route::{Address, Known, Route};
 use super::statement::StatementCache;
 use super::stream::Stream;
 use super::transaction::Guarded;
@@ -28,9 +32,9 @@ pub(crate) enum Front {
 impl Session {
     /// Opens a session with the server that a URL names; see [`Config`] for the form of URLs.
     ///
-    /// Cost: the handshake and nothing more, unless a collation is configured, which takes one
-    /// round trip. Fails within [`Config::connect_timeout`]. Dropping the future closes the
-    /// connection.
+    /// Cost: the handshake and nothing more, unless a collation, a server's statement timeout or
+    /// [`Config::identify`] is configured, which take one round trip together. Fails within
+    /// [`Config::connect_timeout`]. Dropping the future closes the connection.
     pub async fn connect(url: &str) -> Result<Self> {
         Self::connect_with(&url.parse()?).await
     }
@@ -55,13 +59,43 @@ impl Session {
         let login = Login::from_config(config)?;
         let deadline = time::after(config.connect_timeout);
         let peer = peer(config);
-        let stream = match config.endpoint() {
+        let (stream, address) = match config.endpoint() {
             Endpoint::Tcp { host, port } => {
                 connect_tcp(front, host, *port, &peer, deadline).await?
             }
-            Endpoint::Socket(path) => connect_socket(front, path, &peer, deadline).await?,
+            Endpoint::Socket(path) => {
+                let stream = connect_socket(front, path, &peer, deadline).await?;
+                (stream, Address::Socket(path.clone()))
+            }
         };
-        Self::open(stream, login, config, peer, deadline).await
+        let port = stream.local_port();
+        let mut session = Self::open(stream, login.clone(), config, peer, deadline).await?;
+        let known = Known {
+            user: config.user.clone(),
+            version: session.server_version().to_owned(),
+            connection_id: session.connection_id(),
+            port,
+            identity: session.identity.take(),
+        };
+        let (peer, encrypted) = (session.peer.clone(), session.is_encrypted());
+        let login = Route::login(login, encrypted);
+        let config = Route::config(config);
+        session.lifeline.set_route(Route { front, address, login, config, peer, known });
+        Ok(session)
+    }
+
+    /// Opens a second connection, to where the first one is.
+    pub(super) async fn connect_again(route: &Route) -> Result<Self> {
+        let (login, config, peer) = (route.login.clone(), &route.config, &*route.peer);
+        let deadline = time::after(config.connect_timeout);
+        let stream = match &route.address {
+            Address::Tcp(address) => {
+                let stream = route.front.connect_tcp(*address, deadline).await;
+                stream.map_err(|error| IoError::new(IoTask::Connect, peer, Sent::No, error))?
+            }
+            Address::Socket(path) => connect_socket(route.front, path, peer, deadline).await?,
+        };
+        Self::open(stream, login, config, peer.to_owned(), deadline).await
     }
 
     /// Opens a session over the caller's own transport that waits by itself.
@@ -98,6 +132,13 @@ impl Session {
             closing: Arc::default(),
             rollback: None,
             guarded: Guarded::default(),
+            clock: Clock::new(config),
+            alarm: Alarm::default(),
+            wake: None,
+            leaving: None,
+            absorbing: false,
+            lifeline: Arc::new(Lifeline::default()),
+            identity: None,
         };
         session.stream.set_deadline(deadline);
         let logged_in = time::before(deadline, session.log_in()).await;
@@ -121,9 +162,19 @@ impl Session {
 
     async fn log_in(&mut self) -> Result<()> {
         while self.step().await? != Step::Connected {}
-        if self.config.collation.is_some() {
-            self.connection.query(set_names(&self.config, self.is_mariadb()).as_bytes())?;
+        let config = self.config.clone();
+        let sets = config.collation.is_some() || config.server_statement_timeout.is_some();
+        if sets {
+            self.connection.query(set_names(&config, self.is_mariadb()).as_bytes())?;
+        }
+        if config.identify {
+            self.connection.query(IDENTIFY.as_bytes())?;
+        }
+        if sets {
             self.finish_command().await?;
+        }
+        if config.identify {
+            self.identity = Some(read_identity(self).await?);
         }
         Ok(())
     }
@@ -149,7 +200,7 @@ async fn connect_tcp(
     port: u16,
     peer: &str,
     deadline: Option<Instant>,
-) -> Result<Stream> {
+) -> Result<(Stream, Address)> {
     let failed = |task, error| IoError::new(task, peer, Sent::No, error);
     let addresses = front
         .look_up(host, port, deadline)
@@ -165,7 +216,7 @@ async fn connect_tcp(
             now + left / others
         });
         match front.connect_tcp(*address, share).await {
-            Ok(stream) => return Ok(stream),
+            Ok(stream) => return Ok((stream, Address::Tcp(*address))),
             Err(error) => last = error,
         }
     }

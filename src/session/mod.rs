@@ -1,11 +1,16 @@
 //! Sockets, timeouts, and the session over [`Connection`]: the tokio front, and what the blocking
 //! front wraps.
 
+mod cancel;
 mod chunked;
+mod clock;
 mod connect;
 mod driver;
 mod input;
+mod leave;
+mod lifeline;
 mod long_data;
+mod route;
 mod rows;
 mod statement;
 #[cfg(feature = "blocking")]
@@ -16,6 +21,7 @@ mod transaction;
 
 use std::sync::Arc;
 
+pub use cancel::CancelHandle;
 pub use chunked::{ChunkedRow, Field};
 #[cfg(feature = "blocking")]
 pub(crate) use connect::Front;
@@ -34,6 +40,10 @@ use crate::params::{Params, encode};
 use crate::proto::{Connection, Done, Step};
 use crate::row::FromRow;
 use crate::wire::{Execute, StateChange, StatusFlags};
+use clock::{Alarm, Clock};
+use leave::Leaving;
+use lifeline::Lifeline;
+use route::Identity;
 use statement::{Closing, Source, StatementCache};
 use stream::Stream;
 use transaction::{Guarded, is_unknown_savepoint};
@@ -63,10 +73,11 @@ use transaction::{Guarded, is_unknown_savepoint};
 /// # }
 /// ```
 ///
-/// **Dropped futures.** Every method may be dropped at any await. What was under way is settled by
-/// the next method: replies that are still due are read and thrown away, up to
-/// [`Limits::max_discard`](crate::Limits) bytes; beyond that the session closes with an error that
-/// says so. A later statement never sees an earlier one's rows. A dropped statement may or may not
+/// **Leaving early.** Every method may be dropped at any await, and rows before their end. What was
+/// under way is settled by the next method: what is still due is read and thrown away, up to
+/// [`Limits::max_discard`](crate::Limits) bytes and for [`Limits::max_skip_time`](crate::Limits);
+/// beyond that the statement is killed on the server, which takes milliseconds however much is left,
+/// or the session closes with an error that says so: see [`Discard`](crate::Discard). A later statement never sees an earlier one's rows. A dropped statement may or may not
 /// have been executed, and if the transport was not ready to take it, it is sent, and executed, in
 /// front of the next one.
 ///
@@ -93,6 +104,15 @@ pub struct Session {
     /// before the next command.
     rollback: Option<usize>,
     guarded: Guarded,
+    clock: Clock,
+    /// The timer of what is being left, and when it is due: a blocking stream waits no longer.
+    alarm: Alarm,
+    wake: Option<std::time::Instant>,
+    leaving: Option<Leaving>,
+    /// A no-op was sent to take a kill that may come too late.
+    absorbing: bool,
+    lifeline: Arc<Lifeline>,
+    identity: Option<Identity>,
 }
 
 impl Session {
@@ -110,36 +130,58 @@ impl Session {
     /// one cannot be sent, the whole exceeds 1 GiB, or the statement is another session's.
     /// Cancel-safe: see [`Session`].
     pub async fn query(&mut self, query: impl Query, params: impl Params) -> Result<Rows<'_>> {
-        match query.source() {
-            Source::Sql(sql) if params.count() == 0 => {
-                self.settle().await?;
-                self.connection.query(sql.as_bytes())?;
-                let begun = self.begin_result().await?;
-                Ok(Rows::new(self, begun, None))
+        self.settle().await?;
+        self.lifeline.begin()?;
+        self.clock.begin_statement();
+        match self.start(query.source(), &params).await {
+            Ok((begun, cursor)) => Ok(Rows::new(self, begun, cursor)),
+            Err(error) => {
+                self.end_statement();
+                Err(error)
             }
-            Source::Sql(sql) => {
-                let statement = self.cached(sql).await?;
-                self.run(&statement, &params).await
-            }
-            Source::Statement(statement) => self.run(statement, &params).await,
         }
     }
 
-    async fn run(&mut self, statement: &Statement, params: &impl Params) -> Result<Rows<'_>> {
+    /// Sends a statement and waits for its first result: whether that has rows, and the statement
+    /// whose cursor has more of them.
+    async fn start(
+        &mut self,
+        source: Source<'_>,
+        params: &impl Params,
+    ) -> Result<(bool, Option<Statement>)> {
+        match source {
+            Source::Sql(sql) if params.count() == 0 => {
+                self.lifeline.run()?;
+                self.connection.query(sql.as_bytes())?;
+                Ok((self.begin_result().await?, None))
+            }
+            Source::Sql(sql) => {
+                let statement = self.cached(sql).await?;
+                self.run(&statement, params).await
+            }
+            Source::Statement(statement) => self.run(statement, params).await,
+        }
+    }
+
+    async fn run(
+        &mut self,
+        statement: &Statement,
+        params: &impl Params,
+    ) -> Result<(bool, Option<Statement>)> {
         self.check_owner(statement)?;
         let (wanted, given) = (statement.parameters(), params.count());
         if wanted != given {
             return Err(UsageError::ParameterCount { statement: wanted, given }.into());
         }
         self.settle().await?;
+        self.lifeline.run()?;
         let rows = statement.rows_at_a_time(self.is_mariadb());
         let flags = if rows > 0 { Execute::CURSOR_READ_ONLY } else { 0 };
         let mut types = statement.take_types();
         self.connection.execute(statement.id(), flags, |out| encode(params, &mut types, out))?;
         let begun = self.begin_result().await?;
         statement.put_types(types);
-        let cursor = (rows > 0).then(|| statement.clone().with_fetch_size(rows));
-        Ok(Rows::new(self, begun, cursor))
+        Ok((begun, (rows > 0).then(|| statement.clone().with_fetch_size(rows))))
     }
 
     /// Runs a statement to its end and tells how it went; see [`query`](Self::query). Rows that it
@@ -328,6 +370,19 @@ impl Session {
         }
     }
 
+    /// Runs a statement of the session's own, which is never killed.
+    async fn command(&mut self, sql: &str) -> Result<Done> {
+        self.settle().await?;
+        self.connection.query(sql.as_bytes())?;
+        self.finish_command().await
+    }
+
+    /// The statement in progress is over.
+    fn end_statement(&mut self) {
+        self.lifeline.end();
+        self.clock.end_statement();
+    }
+
     /// Waits for the end of a command that returns no rows.
     async fn finish_command(&mut self) -> Result<Done> {
         while self.step().await? != Step::Done {}
@@ -351,47 +406,11 @@ impl Session {
         }
         self.check_transaction()
     }
-
-    /// Reads and throws away what an earlier command left.
-    pub(super) async fn drain(&mut self) -> Result<()> {
-        let limits = &self.config.limits;
-        let (max_discard, max_results) = (limits.max_discard, limits.max_results);
-        let last = self.received.saturating_add(max_discard);
-        let mut results = 0;
-        let mut looked = false;
-        self.connection.skip_rows();
-        loop {
-            match self.connection.step() {
-                Ok(Step::Idle) if looked => return Ok(()),
-                Ok(Step::Idle) => {
-                    self.look().await;
-                    looked = true;
-                }
-                Ok(Step::NeedInput) => {
-                    if self.received > last || results > max_results {
-                        self.connection.abort();
-                        return Err(UsageError::AbandonedResult { max_discard }.into());
-                    }
-                    self.transfer().await?;
-                }
-                Ok(Step::Done) => results += 1,
-                // Nobody waited for the statement, so nobody would close it.
-                Ok(Step::Prepared) => {
-                    if let Some(prepared) = self.connection.prepared() {
-                        self.closing.add(prepared.statement);
-                    }
-                }
-                Ok(_) => self.connection.skip_rows(),
-                // It was about what nobody waits for any more.
-                Err(error) if !error.is_fatal() => self.note_transaction(&error),
-                Err(error) => return Err(self.explain(error)),
-            }
-        }
-    }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.lifeline.close();
         // A farewell keeps the server from counting an aborted client. It is offered, not waited
         // for: an unread reply would stand in its way anyway.
         if !self.connection.is_dead() && self.connection.is_idle() && self.connection.quit().is_ok()
@@ -415,6 +434,8 @@ mod tests {
         check(session.query("", ()));
         check(session.fetch_all::<(u64, String)>("", ()));
         check(session.reset());
+        let handle = session.cancel_handle();
+        check(async move { handle.cancel().await });
         check(async {
             let mut rows = session.query("", ()).await?;
             while let Some(row) = rows.next().await? {
@@ -432,5 +453,6 @@ mod tests {
     fn sessions_are_send() {
         static_assertions::assert_impl_all!(Session: Send);
         static_assertions::assert_impl_all!(Rows<'_>: Send);
+        static_assertions::assert_impl_all!(CancelHandle: Send, Sync, Clone);
     }
 }

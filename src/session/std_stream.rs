@@ -115,9 +115,17 @@ impl StdStream {
         }
     }
 
-    /// Waits until what is wanted can be done, in part at least, or fails with `TimedOut` at the
-    /// deadline.
-    pub(super) fn wait(&self, wanted: Wanted) -> io::Result<()> {
+    /// The port of our own end.
+    pub(super) fn local_port(&self) -> Option<u16> {
+        match &self.io {
+            Io::Tcp(stream) => stream.local_addr().ok().map(|address| address.port()),
+            _ => None,
+        }
+    }
+
+    /// Waits until what is wanted can be done, in part at least: `true`; or until `until`: `false`.
+    /// Fails with `TimedOut` at the deadline.
+    pub(super) fn wait(&self, wanted: Wanted, until: Option<Instant>) -> io::Result<bool> {
         let mut events = PollFlags::empty();
         events.set(PollFlags::IN, wanted.read);
         events.set(PollFlags::OUT, wanted.write);
@@ -126,20 +134,20 @@ impl StdStream {
             #[cfg(unix)]
             Io::Unix(stream) => [PollFd::new(stream, events)],
             // It is never pending, so nobody waits for it.
-            Io::Other(_) => return Ok(()),
+            Io::Other(_) => return Ok(true),
         };
         loop {
-            let left = self.deadline.map(|deadline| {
+            let first = [self.deadline, until].into_iter().flatten().min();
+            let left = first.map(|deadline| {
                 let left = deadline.saturating_duration_since(time::now());
                 // Farther than that is never.
                 Timespec::try_from(left).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 })
             });
             match poll(&mut socket, left.as_ref()) {
-                Ok(0) if self.deadline.is_some() => {
-                    return Err(timed_out());
-                }
+                Ok(0) if first.is_some() && first == self.deadline => return Err(timed_out()),
+                Ok(0) if first.is_some() => return Ok(false),
                 Ok(0) | Err(Errno::INTR) => {}
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(true),
                 Err(error) => return Err(error.into()),
             }
         }

@@ -7,7 +7,7 @@ use super::super::{ClientIdentity, SslMode};
 use super::escape::{decode, decode_text};
 use super::{Config, ConfigError, Endpoint, PemSource};
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 14] = [
     "ssl-mode",
     "ssl-ca",
     "ssl-cert",
@@ -15,6 +15,10 @@ const KEYS: [&str; 10] = [
     "tls-server-name",
     "socket",
     "connect-timeout",
+    "read-timeout",
+    "write-timeout",
+    "statement-timeout",
+    "server-statement-timeout",
     "found-rows",
     "collation",
     "max-packet",
@@ -78,9 +82,12 @@ impl Options {
             "ssl-key" => self.key = Some(value.into()),
             "tls-server-name" => config.tls_server_name = Some(value),
             "socket" => self.socket = Some(value.into()),
-            "connect-timeout" => {
-                config.connect_timeout = seconds(&value)
-                    .ok_or_else(|| bad_value(key, "a number of seconds, such as 2.5"))?;
+            "connect-timeout" => config.connect_timeout = timeout(key, &value)?,
+            "read-timeout" => config.read_timeout = Some(timeout(key, &value)?),
+            "write-timeout" => config.write_timeout = Some(timeout(key, &value)?),
+            "statement-timeout" => config.statement_timeout = Some(timeout(key, &value)?),
+            "server-statement-timeout" => {
+                config.server_statement_timeout = Some(timeout(key, &value)?);
             }
             "found-rows" => {
                 config.found_rows =
@@ -125,6 +132,16 @@ pub(super) fn print(config: &Config) -> Vec<(&'static str, String)> {
     }
     if config.connect_timeout != defaults.connect_timeout {
         pairs.push(("connect-timeout", print_seconds(config.connect_timeout)));
+    }
+    for (key, timeout) in [
+        ("read-timeout", config.read_timeout),
+        ("write-timeout", config.write_timeout),
+        ("statement-timeout", config.statement_timeout),
+        ("server-statement-timeout", config.server_statement_timeout),
+    ] {
+        if let Some(timeout) = timeout {
+            pairs.push((key, print_seconds(timeout)));
+        }
     }
     if config.found_rows {
         pairs.push(("found-rows", String::from("true")));
@@ -224,6 +241,10 @@ fn boolean(value: &str) -> Option<bool> {
 /// Plain decimal digits: `parse` alone would take a sign.
 fn digits<T: std::str::FromStr>(value: &str) -> Option<T> {
     value.bytes().all(|b| b.is_ascii_digit()).then(|| value.parse().ok())?
+}
+
+fn timeout(key: &str, value: &str) -> Result<Duration, ConfigError> {
+    seconds(value).ok_or_else(|| bad_value(key, "a number of seconds, such as 2.5"))
 }
 
 /// Decimal seconds to the nanosecond, without the rounding of floating point.
