@@ -21,6 +21,8 @@ macro_rules! asynchronous {
 
 #[path = "../support/metered.rs"]
 mod metered;
+#[path = "../support/proxy.rs"]
+mod proxy;
 #[path = "../support/servers.rs"]
 mod servers;
 
@@ -30,6 +32,7 @@ mod cursors;
 mod facts;
 mod foreign;
 mod greeting;
+mod ladder;
 mod large;
 mod large_values;
 mod leaving;

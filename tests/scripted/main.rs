@@ -25,6 +25,7 @@ mod secrets;
 mod sentences;
 mod statements;
 mod time;
+mod timeouts;
 mod tls;
 mod transactions;
 mod transcripts;
