@@ -75,11 +75,12 @@ use transaction::{Guarded, is_unknown_savepoint};
 ///
 /// **Leaving early.** Every method may be dropped at any await, and rows before their end. What was
 /// under way is settled by the next method: what is still due is read and thrown away, up to
-/// [`Limits::max_discard`](crate::Limits) bytes and for [`Limits::max_skip_time`](crate::Limits);
-/// beyond that the statement is killed on the server, which takes milliseconds however much is left,
-/// or the session closes with an error that says so: see [`Discard`](crate::Discard). A later statement never sees an earlier one's rows. A dropped statement may or may not
-/// have been executed, and if the transport was not ready to take it, it is sent, and executed, in
-/// front of the next one.
+/// [`Limits::max_discard`](crate::Limits) bytes and for [`Limits::max_skip_time`](crate::Limits).
+/// Beyond that the statement is killed on the server, which takes milliseconds however much is left,
+/// or the session closes with an error that says so: see [`Discard`](crate::Discard). A later
+/// statement never sees an earlier one's rows. A dropped statement may or may not have been
+/// executed, and if the transport was not ready to take it, it is sent, and executed, in front of
+/// the next one.
 ///
 /// **Errors.** [`Error::is_fatal`](crate::Error::is_fatal) tells whether the session is still usable. A dead one answers
 /// every call with an error and writes nothing.
