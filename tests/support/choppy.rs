@@ -80,11 +80,13 @@ pub async fn drop_after<T>(polls: usize, future: impl Future<Output = T>) -> Opt
     let mut future = pin!(future);
     let mut left = polls;
     poll_fn(|cx| {
-        if left == 0 {
-            return Poll::Ready(None);
+        if left > 0
+            && let Poll::Ready(output) = future.as_mut().poll(cx)
+        {
+            return Poll::Ready(Some(output));
         }
-        left -= 1;
-        future.as_mut().poll(cx).map(Some)
+        left = left.saturating_sub(1);
+        if left == 0 { Poll::Ready(None) } else { Poll::Pending }
     })
     .await
 }
