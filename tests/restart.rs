@@ -66,6 +66,9 @@ impl Drop for Own {
             .env("MYWIRE_SERVERS_RUN", &self.folder)
             .stderr(Stdio::null())
             .status();
+        // The script's watcher looks once a second, and may make the folder again as it ends.
+        thread::sleep(Duration::from_millis(1500));
+        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

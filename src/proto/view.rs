@@ -138,7 +138,10 @@ impl Connection {
     }
 
     /// The number of the packet that is due: another one shows that a packet came.
-    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "only fronts wait"))]
+    #[cfg_attr(
+        not(any(feature = "tokio", feature = "blocking")),
+        expect(dead_code, reason = "only fronts wait")
+    )]
     pub(crate) fn packet_due(&self) -> u8 {
         self.recv.sequence()
     }
