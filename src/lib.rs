@@ -107,7 +107,7 @@ pub mod value;
 pub mod wire;
 
 pub use columns::{Column, Columns};
-pub use config::{CertificateFingerprint, Config, ConfigError, Endpoint, Limits, SslMode};
+pub use config::{CertificateFingerprint, Config, ConfigError, Discard, Endpoint, Limits, SslMode};
 pub use error::{Error, Result, Sent};
 pub use named::{NamedParams, NamedSql};
 pub use params::{Params, ParamsFromIter, params_from_iter};
@@ -117,7 +117,7 @@ pub use secret::Secret;
 #[cfg(feature = "stream")]
 pub use session::RowStream;
 #[cfg(feature = "tokio")]
-pub use session::{ChunkedRow, Field, Rows, Session, Transaction};
+pub use session::{CancelHandle, ChunkedRow, Field, Rows, Session, Transaction};
 #[cfg(any(feature = "tokio", feature = "blocking"))]
 pub use session::{Cursor, IsolationLevel, Query, Statement, TransactionOptions};
 pub use value::{Date, DateTime, Decimal, FromValue, LongData, RawValue, Time, ToValue, Value};
