@@ -57,6 +57,7 @@
 //! | `tls` | yes | TLS by rustls; needs a provider: `ring`, or the process's own |
 //! | `ring` | yes | ring as rustls's provider; compiles a little C |
 //! | `webpki-roots` | yes | Mozilla's CA certificates, for `VERIFY_IDENTITY` without a CA |
+//! | `pool` | no | [`Pool`]: sessions that are kept, cleaned and handed out again |
 //! | `rsa` | no | caching_sha2_password's full login over plain TCP |
 //! | `chrono`, `time`, `jiff` | no | the types of these crates as values of DATE, TIME, DATETIME and TIMESTAMP |
 //! | `uuid` | no | `Uuid` as a value |
@@ -95,7 +96,7 @@ pub mod value;
 pub mod wire;
 
 pub use columns::{Column, Columns};
-pub use config::{Config, ConfigError, Endpoint, Limits, SslMode};
+pub use config::{Config, ConfigError, Endpoint, Limits, PoolOptions, PoolReset, SslMode};
 pub use error::{Error, Result, Sent};
 pub use named::{NamedParams, NamedSql};
 pub use params::Params;
@@ -106,6 +107,8 @@ pub use secret::Secret;
 pub use session::{ChunkedRow, Field, Rows, Session, Transaction};
 #[cfg(any(feature = "tokio", feature = "blocking"))]
 pub use session::{IsolationLevel, Query, Statement, TransactionOptions};
+#[cfg(feature = "pool")]
+pub use session::{Pool, PoolHooks, PoolStatus, PooledSession};
 pub use value::{Date, DateTime, Decimal, FromValue, LongData, RawValue, Time, ToValue, Value};
 
 /// The code blocks of the README, which compile as tests.

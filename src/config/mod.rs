@@ -5,6 +5,7 @@
 
 mod error;
 mod limits;
+mod pool;
 mod ssl;
 mod url;
 mod validate;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 pub use error::ConfigError;
 pub use limits::Limits;
+pub use pool::{PoolOptions, PoolReset};
 pub use ssl::SslMode;
 pub(crate) use ssl::{ClientIdentity, PemSource};
 
@@ -78,6 +80,9 @@ pub const MAX_CONNECT_ATTRIBUTES_BYTES: usize = 65_535 - 1024;
 /// | `found-rows` | `true` or `false`: count matched rows instead of changed ones |
 /// | `collation` | name of the connection's collation |
 /// | `max-packet` | largest payload received, in bytes |
+/// | `pool-min`, `pool-max` | sessions that a pool keeps open, and has open at most |
+/// | `pool-acquire-timeout`, `pool-idle-timeout`, `pool-lifetime` | seconds, see [`PoolOptions`] |
+/// | `query-attributes` | `true` or `false`, see [`Config::query_attributes`] |
 ///
 /// `_` may stand for `-` in a key. An unknown key or one given twice is an error. What lowers the
 /// guard (multiple statements, fetching the server's RSA key) has no key: a URL often comes from
@@ -103,6 +108,9 @@ pub struct Config {
     pub(crate) connect_timeout: Duration,
     pub(crate) statement_cache: usize,
     pub(crate) limits: Limits,
+    pub(crate) pool: PoolOptions,
+    pub(crate) query_attributes: bool,
+    pub(crate) trace_statements: bool,
 }
 
 /// Where the server listens.
@@ -300,6 +308,30 @@ impl Config {
         self
     }
 
+    /// Sets how a pool of such sessions opens, keeps and hands them out.
+    pub fn pool(mut self, options: PoolOptions) -> Self {
+        self.pool = options;
+        self
+    }
+
+    /// Whether statements can carry attributes, see
+    /// [`Session::set_query_attributes`](../struct.Session.html#method.set_query_attributes);
+    /// `false` by default. Only MySQL from 8.0.26 on takes them; others are sent none.
+    ///
+    /// Cost: two bytes for a query, and one for each parameter, whose types are then sent with every
+    /// execution.
+    pub fn query_attributes(mut self, announce: bool) -> Self {
+        self.query_attributes = announce;
+        self
+    }
+
+    /// Whether tracing spans hold the text of statements; `false` by default, because it may hold
+    /// anything. Parameters are never in them. Means something with the feature `tracing`.
+    pub fn trace_statements(mut self, show: bool) -> Self {
+        self.trace_statements = show;
+        self
+    }
+
     /// Where the server listens.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
@@ -347,6 +379,9 @@ impl Default for Config {
             connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
             statement_cache: Self::DEFAULT_STATEMENT_CACHE,
             limits: Limits::default(),
+            pool: PoolOptions::default(),
+            query_attributes: false,
+            trace_statements: false,
         }
     }
 }

@@ -2,12 +2,15 @@
 
 use super::{
     Config, ConfigError, Endpoint, MAX_CONNECT_ATTRIBUTES_BYTES, MAX_NAME_BYTES,
-    MAX_PASSWORD_BYTES, is_ipv6,
+    MAX_PASSWORD_BYTES, PoolOptions, is_ipv6,
 };
 use crate::secret::Secret;
 
 /// The least limit of a payload, in bytes: a login has to fit.
 const MIN_MAX_PACKET: usize = 1024;
+
+/// Most sessions of one pool: a server has 100,000 connections at most.
+const MAX_POOL: usize = 100_000;
 
 impl Config {
     /// Checks what the setters accepted.
@@ -29,11 +32,39 @@ impl Config {
                 "A connect timeout of zero leaves no time to connect; give a longer one.",
             ));
         }
+        check_pool(&self.pool)?;
         if self.limits.max_packet < MIN_MAX_PACKET {
             return Err(ConfigError::new("The limit max-packet must be at least 1024 bytes."));
         }
         Ok(())
     }
+}
+
+fn check_pool(pool: &PoolOptions) -> Result<(), ConfigError> {
+    if pool.max == 0 {
+        return Err(ConfigError::new("A pool of no session can hand none out; `pool-max` is 1 at least."));
+    }
+    // What the semaphores of the runtime can count.
+    if pool.max > MAX_POOL {
+        return Err(ConfigError::new(format!("A pool has at most {MAX_POOL} sessions.")));
+    }
+    if pool.min > pool.max {
+        return Err(ConfigError::new(
+            "A pool cannot keep more sessions than it may open: lower `pool-min` or raise `pool-max`.",
+        ));
+    }
+    for (name, time) in [
+        ("pool-acquire-timeout", Some(pool.acquire_timeout)),
+        ("pool-idle-timeout", pool.idle_timeout),
+        ("pool-lifetime", pool.lifetime),
+    ] {
+        if time.is_some_and(|time| time.is_zero()) {
+            return Err(ConfigError::new(format!(
+                "A `{name}` of zero keeps no session; give a longer one."
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn check_endpoint(endpoint: &Endpoint) -> Result<(), ConfigError> {

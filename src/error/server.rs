@@ -54,7 +54,13 @@ pub enum ServerErrorKind {
     PacketTooLarge,
     /// Too many connections.
     TooManyConnections,
-    /// The server closed the connection: shutdown, kill or idle timeout.
+    /// The server is shutting down.
+    Shutdown,
+    /// Somebody killed the session.
+    SessionKilled,
+    /// The session was idle for longer than the server allows.
+    IdleTimeout,
+    /// The server closed the connection for another reason, such as an error of the network.
     ConnectionClosed,
     /// A secure connection is required.
     SecureTransportRequired,
@@ -115,9 +121,10 @@ impl ServerError {
             1290 | 1792 | 1836 => Kind::ReadOnly,
             1153 => Kind::PacketTooLarge,
             1040 | 1203 | 1226 => Kind::TooManyConnections,
-            1053 | 1077 | 1079 | 1080 | 1152 | 1158..=1161 | 1184 | 1927 | 3169 | 4031 => {
-                Kind::ConnectionClosed
-            }
+            1053 | 1077 | 1079 => Kind::Shutdown,
+            1927 | 3169 => Kind::SessionKilled,
+            4031 => Kind::IdleTimeout,
+            1080 | 1152 | 1154..=1161 | 1184 => Kind::ConnectionClosed,
             3159 => Kind::SecureTransportRequired,
             _ => Kind::Other,
         }

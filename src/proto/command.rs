@@ -127,6 +127,7 @@ impl Connection {
             let max = 1 << 30;
             return Err(UsageError::TooLong { what: "statement", max }.into());
         }
+        self.watch.sees_command(&command);
         let out = self.send.buffer();
         let start = packet::begin(out);
         command.encode(out);

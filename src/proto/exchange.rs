@@ -140,9 +140,15 @@ impl Connection {
         }
         let ok = OkPacket::decode(self.recv.bytes(span), self.capabilities)?;
         for change in ok.session_state.changes() {
-            if let StateChange::Schema(schema) = change? {
-                let schema = String::from_utf8_lossy(schema).into_owned();
-                self.info.database = Some(schema).filter(|schema| !schema.is_empty());
+            match change? {
+                StateChange::Schema(schema) => {
+                    let schema = String::from_utf8_lossy(schema).into_owned();
+                    self.info.database = Some(schema).filter(|schema| !schema.is_empty());
+                }
+                StateChange::SystemVariable { .. } | StateChange::State(_) => {
+                    self.watch.sees_change();
+                }
+                _ => {}
             }
         }
         self.info.status = ok.status;

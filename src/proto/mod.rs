@@ -38,6 +38,7 @@ mod server_info;
 #[cfg(feature = "tls")]
 mod tls;
 mod view;
+mod watch;
 
 pub use connect::{Login, TlsPlan, Transport};
 pub use connection::{Connection, Step};

@@ -6,6 +6,8 @@ mod connect;
 mod driver;
 mod input;
 mod long_data;
+#[cfg(feature = "pool")]
+mod pool;
 mod rows;
 mod statement;
 #[cfg(feature = "blocking")]
@@ -21,6 +23,8 @@ pub use chunked::{ChunkedRow, Field};
 pub(crate) use connect::Front;
 #[cfg(feature = "blocking")]
 pub(crate) use input::Std as StdInput;
+#[cfg(feature = "pool")]
+pub use pool::{Pool, PoolHooks, PoolStatus, PooledSession};
 pub use rows::Rows;
 pub use statement::{Query, Statement};
 #[cfg(feature = "blocking")]

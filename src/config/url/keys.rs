@@ -7,7 +7,7 @@ use super::super::{ClientIdentity, SslMode};
 use super::escape::{decode, decode_text};
 use super::{Config, ConfigError, Endpoint, PemSource};
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 16] = [
     "ssl-mode",
     "ssl-ca",
     "ssl-cert",
@@ -18,10 +18,16 @@ const KEYS: [&str; 10] = [
     "found-rows",
     "collation",
     "max-packet",
+    "pool-min",
+    "pool-max",
+    "pool-acquire-timeout",
+    "pool-idle-timeout",
+    "pool-lifetime",
+    "query-attributes",
 ];
 
 /// Options that exist but have no key (T-25), with the setter to use.
-const CODE_ONLY: [&str; 2] = ["multi-statements", "fetch-server-public-key"];
+const CODE_ONLY: [&str; 3] = ["multi-statements", "fetch-server-public-key", "trace-statements"];
 
 /// The query as read so far: the keys seen, and what takes more than one key to judge.
 #[derive(Default)]
@@ -91,6 +97,15 @@ impl Options {
                 config.limits.max_packet =
                     digits(&value).ok_or_else(|| bad_value(key, "a number of bytes"))?;
             }
+            "pool-min" => config.pool.min = number(key, &value)?,
+            "pool-max" => config.pool.max = number(key, &value)?,
+            "pool-acquire-timeout" => config.pool.acquire_timeout = duration(key, &value)?,
+            "pool-idle-timeout" => config.pool.idle_timeout = Some(duration(key, &value)?),
+            "pool-lifetime" => config.pool.lifetime = Some(duration(key, &value)?),
+            "query-attributes" => {
+                config.query_attributes =
+                    boolean(&value).ok_or_else(|| bad_value(key, "`true` or `false`"))?;
+            }
             // `known_key` gives nothing else.
             _ => {}
         }
@@ -134,6 +149,28 @@ pub(super) fn print(config: &Config) -> Vec<(&'static str, String)> {
     }
     if config.limits.max_packet != defaults.limits.max_packet {
         pairs.push(("max-packet", config.limits.max_packet.to_string()));
+    }
+    let (pool, default) = (&config.pool, &defaults.pool);
+    for (key, value, default) in
+        [("pool-min", pool.min, default.min), ("pool-max", pool.max, default.max)]
+    {
+        if value != default {
+            pairs.push((key, value.to_string()));
+        }
+    }
+    let acquire = (Some(pool.acquire_timeout), Some(default.acquire_timeout));
+    for (key, (value, default)) in [
+        ("pool-acquire-timeout", acquire),
+        ("pool-idle-timeout", (pool.idle_timeout, default.idle_timeout)),
+        ("pool-lifetime", (pool.lifetime, default.lifetime)),
+    ] {
+        // No timeout at all has no form in a URL.
+        if let Some(value) = value.filter(|_| value != default) {
+            pairs.push((key, print_seconds(value)));
+        }
+    }
+    if config.query_attributes {
+        pairs.push(("query-attributes", String::from("true")));
     }
     pairs
 }
@@ -219,6 +256,14 @@ fn boolean(value: &str) -> Option<bool> {
         "false" | "0" => Some(false),
         _ => None,
     }
+}
+
+fn number(key: &str, value: &str) -> Result<usize, ConfigError> {
+    digits(value).ok_or_else(|| bad_value(key, "a number"))
+}
+
+fn duration(key: &str, value: &str) -> Result<Duration, ConfigError> {
+    seconds(value).ok_or_else(|| bad_value(key, "a number of seconds, such as 2.5"))
 }
 
 /// Plain decimal digits: `parse` alone would take a sign.
