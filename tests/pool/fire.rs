@@ -1,0 +1,1 @@
+//! Many tasks, few sessions, and everything that goes wrong.

@@ -1,0 +1,1 @@
+//! Servers that stop and come back.
