@@ -279,7 +279,10 @@ impl CleaningUp {
     async fn run(mut self) {
         let Some(object) = &mut self.object else { return };
         let cleaned = timeout(CLEANING, self.shared.make_clean(object)).await;
-        if let (Ok(Ok(())), Some(mut object)) = (cleaned, self.object.take()) {
+        if !matches!(cleaned, Ok(Ok(()))) {
+            return;
+        }
+        if let Some(mut object) = self.object.take() {
             object.idle_since = Instant::now();
             drop(object);
             self.shared.one_came_back();
