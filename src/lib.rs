@@ -58,6 +58,7 @@
 //! | `ring` | yes | ring as rustls's provider; compiles a little C |
 //! | `webpki-roots` | yes | Mozilla's CA certificates, for `VERIFY_IDENTITY` without a CA |
 //! | `pool` | no | [`Pool`]: sessions that are kept, cleaned and handed out again |
+//! | `tracing` | no | spans with OpenTelemetry's names for databases |
 //! | `rsa` | no | caching_sha2_password's full login over plain TCP |
 //! | `chrono`, `time`, `jiff` | no | the types of these crates as values of DATE, TIME, DATETIME and TIMESTAMP |
 //! | `uuid` | no | `Uuid` as a value |
@@ -67,6 +68,7 @@
 //!
 //! A feature adds, and changes nothing that works without it.
 
+mod attributes;
 pub mod auth;
 #[cfg(feature = "blocking")]
 pub mod blocking;
@@ -95,12 +97,13 @@ mod tls_config;
 pub mod value;
 pub mod wire;
 
+pub use attributes::QueryAttributes;
 pub use columns::{Column, Columns};
 pub use config::{Config, ConfigError, Endpoint, Limits, PoolOptions, PoolReset, SslMode};
 pub use error::{Error, Result, Sent};
 pub use named::{NamedParams, NamedSql};
 pub use params::Params;
-pub use proto::Done;
+pub use proto::{Done, TransactionState};
 pub use row::{Batch, ColumnIndex, FromRow, OwnedRow, Row};
 pub use secret::Secret;
 #[cfg(feature = "tokio")]

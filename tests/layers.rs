@@ -19,20 +19,24 @@ const IMPORTS: [(&str, &[&str]); 15] = [
     ("value", &["columns", "error", "wire"]),
     ("columns", &["value", "wire"]),
     ("row", &["columns", "error", "value", "wire"]),
-    ("params", &["error", "value", "wire"]),
+    ("attributes", &["error", "value", "wire"]),
+    ("params", &["attributes", "error", "value", "wire"]),
     ("named", &["error", "params", "value"]),
-    ("proto", &["auth", "columns", "config", "error", "row", "secret", "value", "wire"]),
+    ("proto", &["attributes", "auth", "columns", "config", "error", "row", "secret", "value", "wire"]),
     ("tls_config", &["config", "secret"]),
     ("login", &["config", "error", "proto", "tls_config", "wire"]),
     (
         "session",
-        &["columns", "config", "error", "login", "named", "params", "proto", "row", "wire"],
+        &[
+            "attributes", "columns", "config", "error", "login", "named", "params", "proto", "row",
+            "wire",
+        ],
     ),
     ("blocking", &["columns", "config", "error", "params", "proto", "row", "session", "wire"]),
 ];
 
 /// Modules that never see a socket, a clock, a file, the environment or a runtime.
-const PURE: [&str; 8] = ["wire", "auth", "value", "params", "named", "proto", "columns", "row"];
+const PURE: [&str; 9] = ["wire", "attributes", "auth", "value", "params", "named", "proto", "columns", "row"];
 
 const IMPURE: [&str; 9] = [
     "std::io",

@@ -13,6 +13,7 @@ use super::server_info::ServerInfo;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 use super::watch::Watch;
+use crate::attributes::QueryAttributes;
 use crate::columns::Columns;
 use crate::config::{ConfigError, Limits};
 #[cfg(feature = "tls")]
@@ -69,6 +70,8 @@ pub struct Connection {
     pub(super) last_ok: LastOk,
     pub(super) info: ServerInfo,
     pub(super) watch: Watch,
+    /// What goes with queries, if both sides know such.
+    pub(super) attributes: QueryAttributes,
 }
 
 /// What the connection is in the middle of.
@@ -168,6 +171,7 @@ impl Connection {
             last_ok: LastOk::default(),
             info: ServerInfo::default(),
             watch: Watch::default(),
+            attributes: QueryAttributes::default(),
         }
     }
 

@@ -37,6 +37,7 @@ mod send;
 mod server_info;
 #[cfg(feature = "tls")]
 mod tls;
+mod tracked;
 mod view;
 mod watch;
 
@@ -47,6 +48,7 @@ pub use field::FieldHead;
 pub use server_info::ServerInfo;
 #[cfg(feature = "tls")]
 pub use tls::TlsClient;
+pub use tracked::TransactionState;
 
 use crate::auth::AuthError;
 use crate::error::{ProtocolErrorKind, TlsError};

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::statement::StatementCache;
 use super::stream::Stream;
+use super::trace::Span;
 use super::transaction::Guarded;
 use super::{Session, time};
 use crate::config::{Config, Endpoint};
@@ -52,6 +53,10 @@ impl Session {
 
 impl Session {
     pub(crate) async fn connect_in(front: Front, config: &Config) -> Result<Self> {
+        Span::of("connect", config).run(Self::connect_now(front, config)).await
+    }
+
+    async fn connect_now(front: Front, config: &Config) -> Result<Self> {
         let login = Login::from_config(config)?;
         let deadline = time::after(config.connect_timeout);
         let peer = peer(config);

@@ -5,6 +5,7 @@ mod chunked;
 mod connect;
 mod driver;
 mod input;
+mod facts;
 mod long_data;
 #[cfg(feature = "pool")]
 mod pool;
@@ -14,6 +15,7 @@ mod statement;
 mod std_stream;
 mod stream;
 mod time;
+mod trace;
 mod transaction;
 
 use std::sync::Arc;
@@ -34,12 +36,13 @@ pub use transaction::{IsolationLevel, Transaction, TransactionOptions};
 use crate::config::Config;
 use crate::error::{Result, UsageError};
 use crate::login::set_names;
-use crate::params::{Params, encode};
+use crate::params::Params;
 use crate::proto::{Connection, Done, Step};
 use crate::row::FromRow;
 use crate::wire::{Execute, StateChange, StatusFlags};
 use statement::{Closing, Source, StatementCache};
 use stream::Stream;
+use trace::Span;
 use transaction::{Guarded, is_unknown_savepoint};
 
 /// A session with a server.
@@ -114,6 +117,12 @@ impl Session {
     /// one cannot be sent, the whole exceeds 1 GiB, or the statement is another session's.
     /// Cancel-safe: see [`Session`].
     pub async fn query(&mut self, query: impl Query, params: impl Params) -> Result<Rows<'_>> {
+        let span = Span::statement(self, &query);
+        let rows = span.run(self.begin_query(query, params)).await?;
+        Ok(rows.in_span(span))
+    }
+
+    async fn begin_query(&mut self, query: impl Query, params: impl Params) -> Result<Rows<'_>> {
         match query.source() {
             Source::Sql(sql) if params.count() == 0 => {
                 self.settle().await?;
@@ -139,7 +148,7 @@ impl Session {
         let rows = statement.rows_at_a_time(self.is_mariadb());
         let flags = if rows > 0 { Execute::CURSOR_READ_ONLY } else { 0 };
         let mut types = statement.take_types();
-        self.connection.execute(statement.id(), flags, |out| encode(params, &mut types, out))?;
+        self.send_execute(statement.id(), flags, params, &mut types)?;
         let begun = self.begin_result().await?;
         statement.put_types(types);
         let cursor = (rows > 0).then(|| statement.clone().with_fetch_size(rows));
@@ -216,9 +225,13 @@ impl Session {
 
     /// Asks whether the server is there. Cost: one round trip; the server's idle timer starts anew.
     pub async fn ping(&mut self) -> Result<()> {
-        self.settle().await?;
-        self.connection.ping()?;
-        self.finish_command().await.map(drop)
+        let span = Span::on("ping", self);
+        span.run(async {
+            self.settle().await?;
+            self.connection.ping()?;
+            self.finish_command().await.map(drop)
+        })
+        .await
     }
 
     /// Makes `database` the default database.

@@ -1,6 +1,7 @@
 //! The rows of a statement, streamed.
 
 use super::chunked::ChunkedRow;
+use super::trace::Span;
 use super::{Session, Statement};
 use crate::columns::Columns;
 use crate::error::{Error, Result, ServerError};
@@ -23,6 +24,7 @@ pub struct Rows<'s> {
     cursor: Option<Statement>,
     /// The server's error that ended the statement, to be told to whoever asks again.
     failed: Option<Box<ServerError>>,
+    span: Span,
 }
 
 /// Takes the wish for a row in pieces back unless one begins: whoever drops the future can read the
@@ -51,9 +53,15 @@ enum Place {
 impl<'s> Rows<'s> {
     /// `rows` tells whether the first result is a result set.
     pub(super) fn new(session: &'s mut Session, rows: bool, cursor: Option<Statement>) -> Self {
-        let mut this = Self { session, place: Place::Between, cursor, failed: None };
+        let span = Span::default();
+        let mut this = Self { session, place: Place::Between, cursor, failed: None, span };
         this.begin(rows);
         this
+    }
+
+    /// Says which span lasts for as long as the rows do.
+    pub(super) fn in_span(self, span: Span) -> Self {
+        Self { span, ..self }
     }
 
     /// The columns of the result set; none if the statement returned no rows.
@@ -237,6 +245,7 @@ impl<'s> Rows<'s> {
     /// The server's error ends the statement, and comes again with every further call; a dead
     /// session keeps its place and fails by itself: a result that broke off never looks complete.
     fn fail(&mut self, error: &Error) {
+        self.span.failed(error);
         if let Error::Server(server) = error
             && !error.is_fatal()
         {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Session;
+use super::trace::Span;
 use crate::columns::Columns;
 use crate::error::{Result, UsageError};
 use crate::named::NamedSql;
@@ -138,6 +139,11 @@ impl Closing {
 impl Session {
     /// Prepares a statement. Cost: one round trip. Cancel-safe: see [`Session`].
     pub async fn prepare(&mut self, sql: &str) -> Result<Statement> {
+        let span = Span::on("prepare", self);
+        span.run(self.prepare_now(sql)).await
+    }
+
+    async fn prepare_now(&mut self, sql: &str) -> Result<Statement> {
         self.settle().await?;
         self.connection.prepare(sql.as_bytes())?;
         while self.step().await? != Step::Prepared {}

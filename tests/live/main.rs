@@ -25,6 +25,7 @@ mod metered;
 mod servers;
 
 mod accounts;
+mod attributes;
 mod calls;
 mod cursors;
 mod facts;

@@ -4,6 +4,8 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mywire::{Config, Error, Pool, PoolReset, Sent, Session};
@@ -88,7 +90,7 @@ async fn insert_until_it_fails(mut session: Session) -> (u64, Error) {
 }
 
 /// Reads rows without an end; whatever ends them has to be an error.
-async fn read_until_it_fails(mut session: Session) -> (u64, Error) {
+async fn read_until_it_fails(mut session: Session, seen: Arc<AtomicU64>) -> Error {
     // 10 rows joined to themselves nine times: more than anybody waits for, sent as they are found.
     let ten = "(SELECT 1 AS a UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 \
                UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9 UNION ALL \
@@ -96,18 +98,17 @@ async fn read_until_it_fails(mut session: Session) -> (u64, Error) {
     let sql = format!("WITH t AS {ten} SELECT REPEAT('x', 100) FROM t a, t b, t c, t d, t e, t f, t g, t h, t i");
     let mut rows = match session.query(&sql, ()).await {
         Ok(rows) => rows,
-        Err(error) => return (0, error),
+        Err(error) => return error,
     };
-    let mut seen = 0;
     loop {
         match rows.next().await {
             Ok(Some(_)) => {
-                seen += 1;
+                seen.fetch_add(1, Ordering::Relaxed);
                 // No faster than others get their turn.
                 tokio::task::consume_budget().await;
             }
-            Ok(None) => panic!("a result that broke off looks complete after {seen} rows"),
-            Err(error) => return (seen, error),
+            Ok(None) => panic!("a result that broke off looks complete: {seen:?}"),
+            Err(error) => return error,
         }
     }
 }
@@ -128,7 +129,9 @@ async fn stop_and_start(own: &Own, name: &'static str, signal: &'static str, poo
         }
     }
     let inserting = tokio::spawn(insert_until_it_fails(pool.session().await.unwrap().detach()));
-    let reading = tokio::spawn(read_until_it_fails(pool.session().await.unwrap().detach()));
+    let seen = Arc::new(AtomicU64::new(0));
+    let reading = pool.session().await.unwrap().detach();
+    let reading = tokio::spawn(read_until_it_fails(reading, seen.clone()));
     // One with an open transaction, one idle, and one dirty in the pool.
     let mut open = pool.session().await.unwrap();
     open.execute("BEGIN", ()).await.unwrap();
@@ -138,7 +141,7 @@ async fn stop_and_start(own: &Own, name: &'static str, signal: &'static str, poo
     used.execute("SET @dirt = 1", ()).await.unwrap();
     drop((used, idle));
     let mut watcher = pool.session().await.unwrap();
-    while !has_rows(&mut watcher).await {
+    while !has_rows(&mut watcher).await || seen.load(Ordering::Relaxed) < 1000 {
         assert!(!inserting.is_finished() && !reading.is_finished(), "too early");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -156,7 +159,7 @@ async fn stop_and_start(own: &Own, name: &'static str, signal: &'static str, poo
     assert!(open.execute("COMMIT", ()).await.is_err());
     drop(open);
     let (acknowledged, insert_error) = inserting.await.unwrap();
-    let (seen, read_error) = reading.await.unwrap();
+    let read_error = reading.await.unwrap();
     for error in [&insert_error, &read_error] {
         match error {
             Error::Io(_) | Error::Protocol(_) => {}
@@ -181,9 +184,10 @@ async fn stop_and_start(own: &Own, name: &'static str, signal: &'static str, poo
     };
     assert!((acknowledged..=most).contains(&kept), "{kept} of {acknowledged}: {insert_error:?}");
     println!(
-        "{name} {signal}: {acknowledged} rows acknowledged, {kept} kept, {:?} ({insert_error}); {seen} \
-         rows read before: {read_error}",
-        insert_error.was_sent()
+        "{name} {signal}: {acknowledged} rows acknowledged, {kept} kept, {:?} ({insert_error}); {} rows \
+         read before: {read_error}",
+        insert_error.was_sent(),
+        seen.load(Ordering::Relaxed)
     );
     drop(session);
     // All places are there.

@@ -5,6 +5,7 @@ use std::task::Poll;
 
 use super::super::Session;
 use super::super::transaction::Guarded;
+use crate::attributes::QueryAttributes;
 use crate::config::PoolReset;
 use crate::error::{
     Error, IoTask, ProtocolError, ProtocolErrorKind as Kind, Result, Sent, UsageError,
@@ -58,6 +59,7 @@ impl Session {
         origin: &mut Origin,
     ) -> Result<Cleaned> {
         self.check_silence().await?;
+        self.set_query_attributes(QueryAttributes::default());
         if !touched {
             return Ok(Cleaned::AsItWas);
         }

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::Session;
+use super::trace::Span;
 use crate::config::{Config, ConfigError};
 use crate::error::{Result, UsageError};
 use connector::{Connector, Counted, Shared, count};
@@ -129,6 +130,10 @@ impl Pool {
     /// Fails within [`PoolOptions::acquire_timeout`](crate::PoolOptions::acquire_timeout). Cancel-safe: a caller that
     /// gives up loses its place; a session that was being made clean for it is closed.
     pub async fn session(&self) -> Result<PooledSession> {
+        Span::of("pool.session", &self.inner.shared.config).run(self.checkout()).await
+    }
+
+    async fn checkout(&self) -> Result<PooledSession> {
         let shared = &self.inner.shared;
         self.inner.ensure_keeper();
         let waiting = Counted::new(&shared.counts.waiting);
