@@ -4,6 +4,7 @@
 #[path = "pool/listener.rs"]
 mod listener;
 #[path = "support/scripted.rs"]
+#[allow(unused_imports, reason = "the scripted suite uses all of it")]
 mod scripted;
 
 use std::collections::BTreeMap;

@@ -11,6 +11,7 @@
 #![allow(clippy::print_stdout, reason = "figures, shown by --nocapture")]
 
 #[path = "../support/scripted.rs"]
+#[allow(unused_imports, reason = "the scripted suite uses all of it")]
 mod scripted;
 #[path = "../support/servers.rs"]
 mod servers;
