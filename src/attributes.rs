@@ -81,9 +81,7 @@ impl QueryAttributes {
     pub(crate) fn iter(&self) -> impl Iterator<Item = Attribute<'_>> {
         self.list.iter().map(|named| Attribute {
             name: named.name.as_bytes(),
-            parameter_type: named
-                .parameter_type
-                .unwrap_or(ParameterType::signed(ColumnType::NULL)),
+            parameter_type: named.parameter_type.unwrap_or(ParameterType::signed(ColumnType::NULL)),
             value: named.parameter_type.map(|_| &named.value[..]),
         })
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// The order is that of the layers, lowest first. `value` and `columns` know each other: a value is
 /// its bytes and what its column says. `row` is above both; `config` above `auth`, whose policy it
 /// makes.
-const IMPORTS: [(&str, &[&str]); 15] = [
+const IMPORTS: [(&str, &[&str]); 16] = [
     ("wire", &[]),
     ("secret", &[]),
     ("auth", &["secret"]),
@@ -22,21 +22,36 @@ const IMPORTS: [(&str, &[&str]); 15] = [
     ("attributes", &["error", "value", "wire"]),
     ("params", &["attributes", "error", "value", "wire"]),
     ("named", &["error", "params", "value"]),
-    ("proto", &["attributes", "auth", "columns", "config", "error", "row", "secret", "value", "wire"]),
+    (
+        "proto",
+        &["attributes", "auth", "columns", "config", "error", "row", "secret", "value", "wire"],
+    ),
     ("tls_config", &["config", "secret"]),
     ("login", &["config", "error", "proto", "tls_config", "wire"]),
     (
         "session",
         &[
-            "attributes", "columns", "config", "error", "login", "named", "params", "proto", "row",
+            "attributes",
+            "columns",
+            "config",
+            "error",
+            "login",
+            "named",
+            "params",
+            "proto",
+            "row",
             "wire",
         ],
     ),
-    ("blocking", &["columns", "config", "error", "params", "proto", "row", "session", "wire"]),
+    (
+        "blocking",
+        &["attributes", "columns", "config", "error", "params", "proto", "row", "session", "wire"],
+    ),
 ];
 
 /// Modules that never see a socket, a clock, a file, the environment or a runtime.
-const PURE: [&str; 9] = ["wire", "attributes", "auth", "value", "params", "named", "proto", "columns", "row"];
+const PURE: [&str; 9] =
+    ["wire", "attributes", "auth", "value", "params", "named", "proto", "columns", "row"];
 
 const IMPURE: [&str; 9] = [
     "std::io",

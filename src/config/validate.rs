@@ -42,7 +42,9 @@ impl Config {
 
 fn check_pool(pool: &PoolOptions) -> Result<(), ConfigError> {
     if pool.max == 0 {
-        return Err(ConfigError::new("A pool of no session can hand none out; `pool-max` is 1 at least."));
+        return Err(ConfigError::new(
+            "A pool of no session can hand none out; `pool-max` is 1 at least.",
+        ));
     }
     // What the semaphores of the runtime can count.
     if pool.max > MAX_POOL {

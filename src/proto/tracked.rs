@@ -143,7 +143,9 @@ fn gtids(change: StateChange<'_>) -> Option<&[u8]> {
 
 fn redirect_url(change: StateChange<'_>) -> Option<&[u8]> {
     match change {
-        StateChange::SystemVariable { name: REDIRECT_URL, value } => Some(value.unwrap_or_default()),
+        StateChange::SystemVariable { name: REDIRECT_URL, value } => {
+            Some(value.unwrap_or_default())
+        }
         _ => None,
     }
 }
@@ -248,9 +250,9 @@ mod tests {
         assert!(!state.implicit && !state.read_unsafe && !state.unsafe_statement);
         let gtids = done(&[StateChange::Gtids { encoding: 0, text: b"uuid:1-9" }]);
         assert_eq!(gtids.gtids().as_deref(), Some("uuid:1-9"));
-        assert_eq!(TransactionState::from_letters(b"I"), TransactionState {
-            implicit: true,
-            ..TransactionState::default()
-        });
+        assert_eq!(
+            TransactionState::from_letters(b"I"),
+            TransactionState { implicit: true, ..TransactionState::default() }
+        );
     }
 }

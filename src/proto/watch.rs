@@ -79,8 +79,19 @@ fn can_leave_traces(command: &Command<'_>) -> bool {
 /// side.
 fn is_plain(sql: &[u8]) -> bool {
     const FIRST: [&[u8]; 13] = [
-        b"SELECT", b"INSERT", b"UPDATE", b"DELETE", b"REPLACE", b"WITH", b"VALUES", b"BEGIN",
-        b"START", b"COMMIT", b"ROLLBACK", b"SAVEPOINT", b"RELEASE",
+        b"SELECT",
+        b"INSERT",
+        b"UPDATE",
+        b"DELETE",
+        b"REPLACE",
+        b"WITH",
+        b"VALUES",
+        b"BEGIN",
+        b"START",
+        b"COMMIT",
+        b"ROLLBACK",
+        b"SAVEPOINT",
+        b"RELEASE",
     ];
     let sql = sql.trim_ascii_start();
     let end = sql.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(sql.len());

@@ -4,8 +4,8 @@
 mod chunked;
 mod connect;
 mod driver;
-mod input;
 mod facts;
+mod input;
 mod long_data;
 #[cfg(feature = "pool")]
 mod pool;

@@ -111,7 +111,10 @@ impl Attribute<'_> {
 }
 
 /// A value with its length.
-fn value<'a>(parameter_type: ParameterType, reader: &mut Reader<'a>) -> Result<&'a [u8], DecodeError> {
+fn value<'a>(
+    parameter_type: ParameterType,
+    reader: &mut Reader<'a>,
+) -> Result<&'a [u8], DecodeError> {
     let from = reader.rest();
     match Layout::of(parameter_type.column_type) {
         Layout::Fixed(length) => drop(reader.bytes(usize::from(length))?),

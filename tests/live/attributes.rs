@@ -23,10 +23,8 @@ async fn all_kinds(session: &mut Session) {
     usable(session).await;
     session.execute("DO 1", ()).await.unwrap();
     for number in 0..3_i64 {
-        let row: (i64, Option<String>, String) = session
-            .fetch_one("SELECT ?, ?, ?", (number, None::<&str>, "text"))
-            .await
-            .unwrap();
+        let row: (i64, Option<String>, String) =
+            session.fetch_one("SELECT ?, ?, ?", (number, None::<&str>, "text")).await.unwrap();
         assert_eq!(row, (number, None, "text".into()));
         // Other types for the same statement.
         let row: (String, i64, f64) =
@@ -75,11 +73,12 @@ fn k01_k11_the_server_sees_the_attributes() {
         let mut session = connect(&config(target)).await;
         assert!(session.set_query_attributes(attributes()));
         let get = "mysql_query_attribute_string";
-        let sql = format!("SELECT {get}('tenant'), {get}('nothing'), {get}('number'), {get}('traceparent')");
+        let sql = format!(
+            "SELECT {get}('tenant'), {get}('nothing'), {get}('number'), {get}('traceparent')"
+        );
         type Found = (Option<String>, Option<String>, Option<String>, Option<String>);
         let trace = "00-00000000000000000000000000000001-0000000000000002-01";
-        let wanted: Found =
-            (Some("größe".into()), None, Some("7".into()), Some(trace.into()));
+        let wanted: Found = (Some("größe".into()), None, Some("7".into()), Some(trace.into()));
         let text: Found = session.fetch_one(&sql, ()).await.unwrap();
         assert_eq!(text, wanted);
         let statement = session.prepare(&sql).await.unwrap();
@@ -115,9 +114,9 @@ fn r04_r10_the_trackers_tell() {
             session.execute("SET SESSION session_track_gtids = 'OWN_GTID'", ()).await.unwrap();
         }
         let done = session.execute("SET SESSION lock_wait_timeout = 77", ()).await.unwrap();
-        let known = done.system_variables().any(|(name, value)| {
-            name == "lock_wait_timeout" && value.as_deref() == Some("77")
-        });
+        let known = done
+            .system_variables()
+            .any(|(name, value)| name == "lock_wait_timeout" && value.as_deref() == Some("77"));
         assert!(known && done.state_changed(), "{done:?}");
         let done = session.execute("USE information_schema", ()).await.unwrap();
         assert_eq!(done.new_database().as_deref(), Some("information_schema"));

@@ -22,17 +22,20 @@ const DIRT: [Dirt; 14] = [
         sql: &["SELECT GET_LOCK('mywire pool dirt', 10)"],
         check: "SELECT IS_USED_LOCK('mywire pool dirt') = CONNECTION_ID()",
     },
-    Dirt { sql: &["SET SESSION sort_buffer_size = 65536"], check: "SELECT @@sort_buffer_size = 65536" },
+    Dirt {
+        sql: &["SET SESSION sort_buffer_size = 65536"],
+        check: "SELECT @@sort_buffer_size = 65536",
+    },
     Dirt { sql: &["SET time_zone = '+05:00'"], check: "SELECT @@time_zone = '+05:00'" },
     Dirt { sql: &["SET sql_mode = 'ANSI_QUOTES'"], check: "SELECT @@sql_mode = 'ANSI_QUOTES'" },
     Dirt { sql: &["SET NAMES latin1"], check: "SELECT @@character_set_client = 'latin1'" },
     Dirt { sql: &["SET autocommit = 0"], check: "SELECT @@autocommit = 0" },
-    Dirt {
-        sql: &["SET foreign_key_checks = 0"],
-        check: "SELECT @@foreign_key_checks = 0",
-    },
+    Dirt { sql: &["SET foreign_key_checks = 0"], check: "SELECT @@foreign_key_checks = 0" },
     Dirt { sql: &["USE information_schema"], check: "SELECT DATABASE() = 'information_schema'" },
-    Dirt { sql: &["BEGIN", "INSERT INTO pool_dirt VALUES (7)"], check: "SELECT COUNT(*) FROM pool_dirt" },
+    Dirt {
+        sql: &["BEGIN", "INSERT INTO pool_dirt VALUES (7)"],
+        check: "SELECT COUNT(*) FROM pool_dirt",
+    },
     Dirt { sql: &["CALL pool_sets_a_variable()"], check: "SELECT @dirt" },
     // Neither its text nor its first word shows it: the server's tracker does.
     Dirt { sql: &["SELECT pool_sets_a_variable()"], check: "SELECT @dirt" },
@@ -205,18 +208,12 @@ fn e96_the_setup_holds_after_every_reset() {
             let database = target.database(&mut owner).await;
             let config = target.local_config().database(&*database).collation("utf8mb4_unicode_ci");
             let pool = pool_of(config, 1, |options| {
-                options
-                    .reset(policy)
-                    .setup("SET time_zone = '+03:00'")
-                    .setup("SET @ours = 'set'")
+                options.reset(policy).setup("SET time_zone = '+03:00'").setup("SET @ours = 'set'")
             });
             for _ in 0..3 {
                 let mut session = pool.session().await.unwrap();
                 let now: (String, String, String, Option<String>) = session
-                    .fetch_one(
-                        "SELECT @@time_zone, @ours, @@collation_connection, DATABASE()",
-                        (),
-                    )
+                    .fetch_one("SELECT @@time_zone, @ours, @@collation_connection, DATABASE()", ())
                     .await
                     .unwrap();
                 let wanted = ("+03:00".into(), "set".into(), "utf8mb4_unicode_ci".into());
@@ -237,7 +234,8 @@ fn e96_the_setup_holds_after_every_reset() {
 fn t63_a_session_that_cannot_go_back_is_closed() {
     each_server(async |target| {
         for policy in POLICIES {
-            let pool = pool_of(target.local_config().database(""), 1, |options| options.reset(policy));
+            let pool =
+                pool_of(target.local_config().database(""), 1, |options| options.reset(policy));
             let mut session = pool.session().await.unwrap();
             session.use_database("mysql").await.unwrap();
             drop(session);

@@ -153,7 +153,8 @@ fn t62_t96_a_session_that_was_killed_while_idle_is_replaced() {
             }
             // One of them was used and is to be reset; the others were not touched since.
             drop(sessions);
-            let again: Vec<_> = [pool.session().await.unwrap(), pool.session().await.unwrap()].into();
+            let again: Vec<_> =
+                [pool.session().await.unwrap(), pool.session().await.unwrap()].into();
             drop(again);
             for id in &ids {
                 watcher.execute(&format!("KILL {id}"), ()).await.unwrap();

@@ -1,5 +1,7 @@
 //! Scripted servers behind a real port, for who connects by address.
 
+#![allow(dead_code, reason = "each test target uses a part of it")]
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 

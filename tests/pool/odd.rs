@@ -100,7 +100,8 @@ fn a_clean_checkout_writes_nothing_and_a_reset_is_one_write() {
             let writes = wire.writes();
             assert_eq!(writes.len(), before + 1, "a reset is one write");
             let commands = commands(writes.last().unwrap());
-            let mut wanted = vec![vec![0x1F], b"\x03SET NAMES utf8mb4 COLLATE utf8mb4_general_ci".to_vec()];
+            let mut wanted =
+                vec![vec![0x1F], b"\x03SET NAMES utf8mb4 COLLATE utf8mb4_general_ci".to_vec()];
             wanted.push(b"\x03SET ours".to_vec());
             if clean {
                 wanted.push(b"\x03SET session_track_state_change = 1".to_vec());
@@ -153,7 +154,9 @@ fn t63_a_session_whose_reset_fails_is_closed() {
 #[test]
 fn t95_a_read_only_server_is_left_if_wanted() {
     run_on_sockets(async {
-        for (discard, code) in [(true, 1290), (true, 1792), (true, 1836), (false, 1290), (true, 1062)] {
+        for (discard, code) in
+            [(true, 1290), (true, 1792), (true, 1836), (false, 1290), (true, 1062)]
+        {
             let listener = Listener::new(move |number, mut server| async move {
                 server.login().await;
                 if number == 0 {

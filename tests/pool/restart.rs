@@ -95,7 +95,9 @@ async fn read_until_it_fails(mut session: Session, seen: Arc<AtomicU64>) -> Erro
     let ten = "(SELECT 1 AS a UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 \
                UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9 UNION ALL \
                SELECT 10)";
-    let sql = format!("WITH t AS {ten} SELECT REPEAT('x', 100) FROM t a, t b, t c, t d, t e, t f, t g, t h, t i");
+    let sql = format!(
+        "WITH t AS {ten} SELECT REPEAT('x', 100) FROM t a, t b, t c, t d, t e, t f, t g, t h, t i"
+    );
     let mut rows = match session.query(&sql, ()).await {
         Ok(rows) => rows,
         Err(error) => return error,
@@ -154,7 +156,8 @@ async fn stop_and_start(own: &Own, name: &'static str, signal: &'static str, poo
         async move { alive(&pool).await }
     });
     // T-97: a session in a transaction does not become another one.
-    let error = open.execute("INSERT INTO test.own_rows VALUES (1000000001)", ()).await.unwrap_err();
+    let error =
+        open.execute("INSERT INTO test.own_rows VALUES (1000000001)", ()).await.unwrap_err();
     assert!(error.is_fatal(), "{error:?}");
     assert!(open.execute("COMMIT", ()).await.is_err());
     drop(open);
@@ -163,7 +166,9 @@ async fn stop_and_start(own: &Own, name: &'static str, signal: &'static str, poo
     for error in [&insert_error, &read_error] {
         match error {
             Error::Io(_) | Error::Protocol(_) => {}
-            Error::Server(server) => assert!([1053, 1317, 1927].contains(&server.code()), "{error}"),
+            Error::Server(server) => {
+                assert!([1053, 1317, 1927].contains(&server.code()), "{error}")
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -206,7 +211,8 @@ async fn has_rows(session: &mut Session) -> bool {
 fn t90_t92_t97_a_server_that_stops_and_comes_back() {
     if servers::all().iter().any(|server| server.flavor == Flavor::Unknown) {
         // Not `eprintln!`, which would be captured.
-        let line = b"a_server_that_stops_and_comes_back: NOT RUN: servers of MYWIRE_TEST_URL stay up\n";
+        let line =
+            b"a_server_that_stops_and_comes_back: NOT RUN: servers of MYWIRE_TEST_URL stay up\n";
         std::io::stderr().write_all(line).unwrap();
         return;
     }

@@ -1,7 +1,10 @@
 //! Opening sessions for a pool, and making used ones fit to be handed out.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, Object, RecycleResult};
@@ -154,17 +157,24 @@ impl Shared {
             }
             // Without a place the keeper has the last one, and its session comes into the stash, or
             // the place is given back.
-            let place = tokio::select! {
-                biased;
-                place = self.places.clone().acquire_owned() => place,
-                () = self.stashed.notified() => continue,
-            };
-            let place = place.map_err(|_| UsageError::PoolClosed)?;
+            let Some(place) = self.place_unless_stocked().await? else { continue };
             let mut slot = self.open(place).await?;
             self.hooks.run_before_hand_out(&mut slot.session).await?;
             return Ok(slot);
         }
         Err(UsageError::PoolClosed.into())
+    }
+
+    /// A place for one more session; `None` once there is one in the stash.
+    async fn place_unless_stocked(&self) -> Result<Option<OwnedSemaphorePermit>> {
+        let mut place = pin!(self.places.clone().acquire_owned());
+        let mut stashed = pin!(self.stashed.notified());
+        poll_fn(|cx| match place.as_mut().poll(cx) {
+            Poll::Ready(place) => Poll::Ready(place.map(Some)),
+            Poll::Pending => stashed.as_mut().poll(cx).map(|()| Ok(None)),
+        })
+        .await
+        .map_err(|_| UsageError::PoolClosed.into())
     }
 
     async fn open(&self, place: OwnedSemaphorePermit) -> Result<Slot> {

@@ -111,9 +111,9 @@ impl Gate {
         state.reason = Some(error.to_string().into());
         state.refused = refused;
         // What never worked is more likely a wrong address than a server that starts.
-        let crowded = error.as_server().is_some_and(|error| {
-            matches!(error.kind(), ServerErrorKind::TooManyConnections)
-        });
+        let crowded = error
+            .as_server()
+            .is_some_and(|error| matches!(error.kind(), ServerErrorKind::TooManyConnections));
         passing && (state.proved || crowded)
     }
 
