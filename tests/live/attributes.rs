@@ -141,3 +141,64 @@ fn r04_r10_the_trackers_tell() {
         assert!(told > 0, "every server tells of the login's database");
     });
 }
+
+/// what the tracker of changes tells, and what it does not; `PoolReset::WhenChanged` rests on it.
+#[test]
+fn r07_what_the_state_change_tells() {
+    each_server(async |target| {
+        let mut session = target.session().await;
+        target.database(&mut session).await;
+        session.execute("SET SESSION session_track_state_change = 1", ()).await.unwrap();
+        let mut wrong = Vec::new();
+        for (told, sql) in [
+            (true, "SET @a = 1"),
+            (true, "SET SESSION sort_buffer_size = 65536"),
+            (true, "SET NAMES latin1"),
+            (true, "SET NAMES utf8mb4"),
+            (true, "USE mysql"),
+            (true, "CREATE TEMPORARY TABLE test.told_temporary (a INT)"),
+            (true, "DROP TEMPORARY TABLE test.told_temporary"),
+            (true, "PREPARE p FROM 'SELECT 1'"),
+            (false, "SELECT 1"),
+            (false, "SELECT 1 INTO @a"),
+            (false, "SELECT @a := 2"),
+            (false, "SELECT GET_LOCK('mywire told', 0)"),
+            (false, "SELECT RELEASE_ALL_LOCKS()"),
+        ] {
+            let done = session.execute(sql, ()).await.unwrap();
+            if done.state_changed() != told {
+                wrong.push(sql);
+            }
+        }
+        let mut session = target.session().await;
+        let database = target.database(&mut session).await;
+        for sql in [
+            "CREATE TABLE told (a INT)",
+            "CREATE FUNCTION sets_a() RETURNS INT NO SQL BEGIN SET @a = 1; RETURN 1; END",
+            "CREATE PROCEDURE makes_b() CREATE TEMPORARY TABLE b (a INT)",
+            "SET SESSION session_track_state_change = 1",
+        ] {
+            session.execute(sql, ()).await.unwrap();
+        }
+        for (told, sql) in [
+            (true, "SELECT sets_a()"),
+            (true, "CALL makes_b()"),
+            (false, "INSERT INTO told VALUES (1)"),
+            (false, "BEGIN"),
+            (false, "DELETE FROM told"),
+            (false, "COMMIT"),
+            (false, "LOCK TABLES told READ"),
+            (false, "UNLOCK TABLES"),
+        ] {
+            let done = session.execute(sql, ()).await.unwrap();
+            if done.state_changed() != told {
+                wrong.push(sql);
+            }
+        }
+        assert_eq!(wrong, [""; 0], "in {database}");
+        // Nor do prepared statements of the binary protocol.
+        let one: i64 =
+            session.fetch_one("SELECT COUNT(*) FROM told WHERE a = ?", (1,)).await.unwrap();
+        assert_eq!(one, 0);
+    });
+}

@@ -37,6 +37,7 @@ mod leaving;
 mod names;
 mod queries;
 mod random;
+mod seed;
 mod server_errors;
 mod statements;
 mod target;

@@ -247,3 +247,25 @@ fn t63_a_session_that_cannot_go_back_is_closed() {
         }
     });
 }
+
+/// C of what other drivers got wrong: a session with an open snapshot is not handed on, so nobody
+/// reads what was true long ago.
+#[test]
+fn seed_c_d_no_snapshot_and_no_stream_is_handed_on() {
+    each_server(async |target| {
+        for policy in POLICIES {
+            let (pool, mut owner) = pool_of_one(target, policy).await;
+            for number in 1..=3_i64 {
+                let mut session = pool.session().await.unwrap();
+                session.execute("SET autocommit = 0", ()).await.unwrap();
+                let sql = "SELECT COUNT(*) FROM pool_dirt";
+                let seen: i64 = session.fetch_one(sql, ()).await.unwrap();
+                assert_eq!(seen, number - 1, "an old snapshot");
+                // It goes back in the middle of a stream, within the transaction.
+                drop(session.query("SELECT a FROM pool_dirt", ()).await.unwrap());
+                drop(session);
+                owner.execute("INSERT INTO pool_dirt VALUES (1)", ()).await.unwrap();
+            }
+        }
+    });
+}
