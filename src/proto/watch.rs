@@ -15,6 +15,9 @@ pub(super) struct Watch {
     read_only: bool,
 }
 
+/// The longest statement that is looked at, in bytes: looking costs less than the reset that it saves.
+const MAX_PLAIN: usize = 16 << 10;
+
 /// The errors of a server, or of a transaction, that only reads.
 const READ_ONLY: [u16; 3] = [1290, 1792, 1836];
 
@@ -36,9 +39,10 @@ impl Watch {
 
 #[cfg_attr(not(feature = "pool"), allow(dead_code, reason = "only pools watch"))]
 impl Connection {
-    /// Begins to watch, or begins anew: what was seen is forgotten.
-    pub(crate) fn watch(&mut self) {
-        self.watch = Watch { on: true, ..Watch::default() };
+    /// Begins to watch, or begins anew: what was seen is forgotten. With `traces`, commands are
+    /// looked at, too.
+    pub(crate) fn watch(&mut self, traces: bool) {
+        self.watch = Watch { on: traces, ..Watch::default() };
     }
 
     /// Whether something since the watch began can have left a trace in the session that neither
@@ -78,6 +82,9 @@ fn can_leave_traces(command: &Command<'_>) -> bool {
 /// functions that take or release locks. Quoted text counts too: it does no harm to be wrong on this
 /// side.
 fn is_plain(sql: &[u8]) -> bool {
+    if sql.len() > MAX_PLAIN {
+        return false;
+    }
     const FIRST: [&[u8]; 13] = [
         b"SELECT",
         b"INSERT",
@@ -148,6 +155,8 @@ mod tests {
         ] {
             assert!(!is_plain(sql.as_bytes()), "{sql}");
         }
+        let long = format!("SELECT '{}'", "x".repeat(MAX_PLAIN));
+        assert!(!is_plain(long.as_bytes()));
         assert!(!can_leave_traces(&Command::Ping));
         assert!(!can_leave_traces(&Command::StmtPrepare(b"SELECT ?")));
         assert!(can_leave_traces(&Command::StmtPrepare(b"SET @a = ?")));

@@ -44,7 +44,7 @@ impl Session {
         let database = self.connection.server().database().map(str::to_owned);
         let setup = self.send_setup()?;
         let tracks = self.finish_setup(setup).await?;
-        self.connection.watch();
+        self.watch();
         Ok(Origin { database, tracks })
     }
 
@@ -71,8 +71,12 @@ impl Session {
         if self.in_transaction() || self.connection.server().database() != origin.database() {
             return Err(UsageError::SessionNotClean.into());
         }
-        self.connection.watch();
+        self.watch();
         Ok(cleaned)
+    }
+
+    fn watch(&mut self) {
+        self.connection.watch(self.config.pool.reset == PoolReset::WhenChanged);
     }
 
     fn needs_reset(&self, origin: &Origin) -> bool {
