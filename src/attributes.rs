@@ -110,7 +110,7 @@ mod tests {
             .unwrap()
             .with("none", None::<u8>)
             .unwrap()
-            .traceparent(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736, 0xf067_aa0b_a902_b7, true);
+            .traceparent(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736, 0x00f0_67aa_0ba9_02b7, true);
         let list: Vec<_> = attributes.iter().collect();
         assert_eq!((list.len(), list[0].value), (2, None));
         let text = b"\x3700-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

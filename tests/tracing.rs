@@ -46,7 +46,7 @@ impl Subscriber for Notes {
         span.record(&mut Reader(&mut fields));
         let mut spans = self.0.lock().unwrap();
         spans.push(fields);
-        Id::from_u64(spans.len() as u64)
+        Id::from_u64(u64::try_from(spans.len()).unwrap())
     }
 
     fn record(&self, span: &Id, values: &Record<'_>) {

@@ -110,6 +110,7 @@ pub struct Config {
     pub(crate) limits: Limits,
     pub(crate) pool: PoolOptions,
     pub(crate) query_attributes: bool,
+    pub(crate) follow_redirects: bool,
     pub(crate) trace_statements: bool,
 }
 
@@ -325,6 +326,18 @@ impl Config {
         self
     }
 
+    /// Whether a login goes on to the server that the first one names (`redirect_url`, MariaDB from
+    /// 11.3 on); `false` by default: [`Session::redirect_url`](../struct.Session.html#method.redirect_url)
+    /// only tells it.
+    ///
+    /// Followed, with the same account, only from a server that TLS has verified and to one that TLS
+    /// verifies under its own name, at most three times and never in a circle (T-10). If the other
+    /// cannot be had, the session with the first one is used.
+    pub fn follow_redirects(mut self, follow: bool) -> Self {
+        self.follow_redirects = follow;
+        self
+    }
+
     /// Whether tracing spans hold the text of statements; `false` by default, because it may hold
     /// anything. Parameters are never in them. Means something with the feature `tracing`.
     pub fn trace_statements(mut self, show: bool) -> Self {
@@ -381,6 +394,7 @@ impl Default for Config {
             limits: Limits::default(),
             pool: PoolOptions::default(),
             query_attributes: false,
+            follow_redirects: false,
             trace_statements: false,
         }
     }

@@ -57,6 +57,15 @@ impl Session {
     }
 
     async fn connect_now(front: Front, config: &Config) -> Result<Self> {
+        let deadline = time::after(config.connect_timeout);
+        let session = Self::connect_there(front, config).await?;
+        match config.follow_redirects {
+            true => Ok(session.follow_redirects(front, config, deadline).await),
+            false => Ok(session),
+        }
+    }
+
+    pub(super) async fn connect_there(front: Front, config: &Config) -> Result<Self> {
         let login = Login::from_config(config)?;
         let deadline = time::after(config.connect_timeout);
         let peer = peer(config);

@@ -25,8 +25,9 @@ impl Session {
     }
 
     /// The URL of the server that this one would rather have asked (MariaDB from 11.3 on). It is
-    /// only told: whether to go there with the same credentials is for the caller to decide (T-10),
-    /// and worth no more than the trust in this server and the channel to it.
+    /// only told, unless [`Config::follow_redirects`](crate::Config::follow_redirects) went there
+    /// already: whether to go there with the same credentials is for the caller to decide (T-10), and
+    /// worth no more than the trust in this server and the channel to it.
     #[must_use]
     pub fn redirect_url(&self) -> Option<&str> {
         self.connection.server().redirect_url()

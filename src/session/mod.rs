@@ -9,6 +9,7 @@ mod input;
 mod long_data;
 #[cfg(feature = "pool")]
 mod pool;
+mod redirect;
 mod rows;
 mod statement;
 #[cfg(feature = "blocking")]

@@ -86,7 +86,7 @@ fn t63_t64_no_dirt_is_handed_on() {
                 let after: Option<i64> = session.fetch_one(check, ()).await.unwrap();
                 assert_eq!(after.unwrap_or_default(), 0, "{sql:?} was handed on under {policy:?}");
                 assert_eq!(id(&mut session).await, first, "it is the same session");
-                assert_eq!(session.database().is_some(), true);
+                assert!(session.database().is_some());
             }
             let charset: String = {
                 let mut session = pool.session().await.unwrap();
@@ -179,11 +179,9 @@ fn s8_s14_t110_nothing_is_held_by_a_session_that_came_back() {
             assert!(!session.in_transaction());
 
             // 10,000 rows of 1 KB, of which one is read.
-            let sql = format!(
-                "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 1000) \
-                 SELECT a.i, REPEAT('x', 1000) FROM n a, (SELECT 1 FROM n LIMIT 10) b"
-            );
-            let mut rows = session.query(&sql, ()).await.unwrap();
+            let sql = "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 1000) \
+                 SELECT a.i, REPEAT('x', 1000) FROM n a, (SELECT 1 FROM n LIMIT 10) b";
+            let mut rows = session.query(sql, ()).await.unwrap();
             rows.next().await.unwrap().unwrap();
             drop(rows);
             drop(session);

@@ -24,6 +24,7 @@ mod fire;
 mod life;
 mod listener;
 mod odd;
+mod redirect;
 mod restart;
 
 use mywire::{Config, Pool, PoolOptions};

@@ -14,13 +14,14 @@ use crate::pool_of;
 use crate::servers::{self, Flavor};
 
 /// Servers of this test's own, in a folder that goes with it.
-struct Own {
-    run: PathBuf,
+pub struct Own {
+    pub run: PathBuf,
 }
 
 impl Own {
-    fn new() -> Self {
-        Self { run: std::env::temp_dir().join(format!("mywire-own-{}", std::process::id())) }
+    pub fn new(what: &str) -> Self {
+        let folder = format!("mywire-own-{what}-{}", std::process::id());
+        Self { run: std::env::temp_dir().join(folder) }
     }
 
     fn script(&self, arguments: &[&str]) -> String {
@@ -39,7 +40,7 @@ impl Own {
     }
 
     /// Starts a server, or starts it again on the same port.
-    fn up(&self, name: &str) -> Config {
+    pub fn up(&self, name: &str) -> Config {
         let said = self.script(&["up", "--lease", &std::process::id().to_string(), name]);
         let key = format!("{}_URL='", name.to_uppercase());
         let url = said.lines().find_map(|line| line.strip_prefix(&key)?.strip_suffix('\''));
@@ -216,7 +217,7 @@ fn t90_t92_t97_a_server_that_stops_and_comes_back() {
         std::io::stderr().write_all(line).unwrap();
         return;
     }
-    let own = Own::new();
+    let own = Own::new("restart");
     for server in servers::all() {
         let config = own.up(&server.name);
         let runtime = tokio::runtime::Runtime::new().unwrap();

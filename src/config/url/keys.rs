@@ -27,7 +27,8 @@ const KEYS: [&str; 16] = [
 ];
 
 /// Options that exist but have no key (T-25), with the setter to use.
-const CODE_ONLY: [&str; 3] = ["multi-statements", "fetch-server-public-key", "trace-statements"];
+const CODE_ONLY: [&str; 4] =
+    ["multi-statements", "fetch-server-public-key", "trace-statements", "follow-redirects"];
 
 /// The query as read so far: the keys seen, and what takes more than one key to judge.
 #[derive(Default)]

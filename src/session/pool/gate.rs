@@ -99,7 +99,7 @@ impl Gate {
         };
         // Of several that failed together the first counts. What is wrong on this side costs the
         // server nothing, so nobody waits for it.
-        if (passing || refused.is_some()) && !state.until.is_some_and(|until| until > now) {
+        if (passing || refused.is_some()) && state.until.is_none_or(|until| until <= now) {
             let wait = match passing {
                 true => with_jitter(doubled(FIRST_WAIT, state.failures).min(LONGEST_WAIT)),
                 false => REFUSED_WAIT,
