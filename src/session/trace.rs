@@ -14,14 +14,14 @@ mod on {
     use tracing::field::{Empty, display};
     use tracing::{Instrument, info_span};
 
-    use super::super::Session;
-    use super::super::statement::{Query, Source};
     use crate::config::{Config, Endpoint};
     use crate::error::{Error, Result};
+    use crate::session::Session;
+    use crate::session::statement::{Query, Source};
 
     /// The span of an operation, for as long as it lives.
     #[derive(Debug)]
-    pub(in super::super) struct Span(tracing::Span);
+    pub(in crate::session) struct Span(tracing::Span);
 
     impl Default for Span {
         fn default() -> Self {
@@ -31,7 +31,7 @@ mod on {
 
     impl Span {
         /// The span of an operation on a server that is not known yet.
-        pub(in super::super) fn of(operation: &'static str, config: &Config) -> Self {
+        pub(in crate::session) fn of(operation: &'static str, config: &Config) -> Self {
             let span = info_span!(
                 "mywire",
                 otel.kind = "client",
@@ -61,7 +61,7 @@ mod on {
         }
 
         /// The span of a session's operation.
-        pub(in super::super) fn on(operation: &'static str, session: &Session) -> Self {
+        pub(in crate::session) fn on(operation: &'static str, session: &Session) -> Self {
             let span = Self::of(operation, &session.config);
             if !span.0.is_disabled() {
                 if session.is_mariadb() {
@@ -73,7 +73,7 @@ mod on {
         }
 
         /// The span of a statement.
-        pub(in super::super) fn statement(session: &Session, query: &impl Query) -> Self {
+        pub(in crate::session) fn statement(session: &Session, query: &impl Query) -> Self {
             let span = Self::on("query", session);
             if let (true, Source::Sql(sql)) = (session.config.trace_statements, query.source()) {
                 span.0.record("db.query.text", sql);
@@ -82,7 +82,7 @@ mod on {
         }
 
         /// Runs a part of the operation.
-        pub(in super::super) async fn run<T>(
+        pub(in crate::session) async fn run<T>(
             &self,
             part: impl Future<Output = Result<T>>,
         ) -> Result<T> {
@@ -94,7 +94,7 @@ mod on {
         }
 
         /// Notes how the operation failed.
-        pub(in super::super) fn failed(&self, error: &Error) {
+        pub(in crate::session) fn failed(&self, error: &Error) {
             if self.0.is_disabled() {
                 return;
             }
@@ -126,38 +126,38 @@ mod on {
 
 #[cfg(not(feature = "tracing"))]
 mod off {
-    use super::super::Session;
-    use super::super::statement::Query;
     use crate::config::Config;
     use crate::error::{Error, Result};
+    use crate::session::Session;
+    use crate::session::statement::Query;
 
     /// Nothing at all.
     #[derive(Clone, Copy, Debug, Default)]
-    pub(in super::super) struct Span;
+    pub(in crate::session) struct Span;
 
     impl Span {
         #[inline(always)]
-        pub(in super::super) fn of(_: &'static str, _: &Config) -> Self {
+        pub(in crate::session) fn of(_: &'static str, _: &Config) -> Self {
             Self
         }
 
         #[inline(always)]
-        pub(in super::super) fn on(_: &'static str, _: &Session) -> Self {
+        pub(in crate::session) fn on(_: &'static str, _: &Session) -> Self {
             Self
         }
 
         #[inline(always)]
-        pub(in super::super) fn statement(_: &Session, _: &impl Query) -> Self {
+        pub(in crate::session) fn statement(_: &Session, _: &impl Query) -> Self {
             Self
         }
 
         /// The part itself.
         #[inline(always)]
-        pub(in super::super) fn run<T, F: Future<Output = Result<T>>>(&self, part: F) -> F {
+        pub(in crate::session) fn run<T, F: Future<Output = Result<T>>>(&self, part: F) -> F {
             part
         }
 
         #[inline(always)]
-        pub(in super::super) fn failed(&self, _: &Error) {}
+        pub(in crate::session) fn failed(&self, _: &Error) {}
     }
 }

@@ -24,9 +24,9 @@ fn t10_h49_redirects_are_told_and_followed_only_if_asked() {
     let Some(stranger) = servers::all().iter().find(|server| server.flavor == Flavor::MariaDb)
     else {
         // Not `eprintln!`, which would be captured.
-        let line = b"t10_h49_redirects: NOT RUN: no MariaDB of servers.sh\n";
+        let line = b"t10_h49_redirects: NOT RUN: servers of MYWIRE_TEST_URL are nobody's to point elsewhere\n";
         return std::io::stderr().write_all(line).unwrap();
-    };
+    }
     let own = Own::new("redirect");
     let (first, second) = (own.up("mariadb118"), own.up("mariadb1011"));
     let (a, b) = (port(&first), port(&second));
@@ -52,8 +52,8 @@ fn t10_h49_redirects_are_told_and_followed_only_if_asked() {
             let unverified = first.clone().ssl_mode(mode).follow_redirects(true);
             assert_eq!(port_reached(&unverified).await, a, "{mode}");
         }
-        // In a circle; to nobody; to a server that another CA vouches for.
-        for nowhere in [a, 1, stranger.port] {
+        // In a circle; to nobody.
+        for nowhere in [a, 1] {
             point_to(nowhere).await;
             assert_eq!(port_reached(&following).await, a, "{nowhere}");
         }
