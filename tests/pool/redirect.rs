@@ -21,8 +21,7 @@ async fn port_reached(config: &Config) -> u16 {
 
 #[test]
 fn t10_h49_redirects_are_told_and_followed_only_if_asked() {
-    let Some(stranger) = servers::all().iter().find(|server| server.flavor == Flavor::MariaDb)
-    else {
+    if servers::all().iter().any(|server| server.flavor == Flavor::Unknown) {
         // Not `eprintln!`, which would be captured.
         let line = b"t10_h49_redirects: NOT RUN: servers of MYWIRE_TEST_URL are nobody's to point elsewhere\n";
         return std::io::stderr().write_all(line).unwrap();

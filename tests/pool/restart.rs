@@ -3,7 +3,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -25,18 +25,20 @@ impl Own {
     }
 
     fn script(&self, arguments: &[&str]) -> String {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/servers.sh");
-        let output = Command::new("bash")
-            .arg(script)
+        let output = self.run_script(arguments).expect("bash");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "servers.sh {arguments:?}: {said}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    fn run_script(&self, arguments: &[&str]) -> std::io::Result<Output> {
+        Command::new("bash")
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/servers.sh"))
             .args(arguments)
             .env("MYWIRE_SERVERS_RUN", &self.run)
             .env("MYWIRE_SERVERS_TESTSUITE", "0")
             .stdin(Stdio::null())
             .output()
-            .expect("bash");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "servers.sh {arguments:?}: {said}");
-        String::from_utf8(output.stdout).expect("text")
     }
 
     /// Starts a server, or starts it again on the same port.
@@ -68,7 +70,8 @@ impl Own {
 
 impl Drop for Own {
     fn drop(&mut self) {
-        self.script(&["destroy"]);
+        // Not `script`: a panic within another would end all tests.
+        let _ = self.run_script(&["destroy"]);
         // What watches over leases notices within a second, and may make the folder once more.
         std::thread::sleep(Duration::from_millis(1500));
         let _ = std::fs::remove_dir_all(&self.run);
