@@ -60,7 +60,8 @@ impl Session {
         let deadline = time::after(config.connect_timeout);
         let session = Self::connect_there(front, config).await?;
         match config.follow_redirects {
-            true => Ok(session.follow_redirects(front, config, deadline).await),
+            // Not a part of every connect's future: it holds another one.
+            true => Ok(Box::pin(session.follow_redirects(front, config, deadline)).await),
             false => Ok(session),
         }
     }

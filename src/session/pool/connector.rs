@@ -158,7 +158,8 @@ impl Shared {
             // Without a place the keeper has the last one, and its session comes into the stash, or
             // the place is given back.
             let Some(place) = self.place_unless_stocked().await? else { continue };
-            let mut slot = self.open(place).await?;
+            // Not a part of every checkout's future: connecting is rare, and its state large.
+            let mut slot = Box::pin(self.open(place)).await?;
             self.hooks.run_before_hand_out(&mut slot.session).await?;
             return Ok(slot);
         }
