@@ -63,6 +63,8 @@
 //! | `graviola` | no | graviola as rustls's provider, unless one of the others is on; no C, and x86-64 or aarch64 with newer instructions |
 //! | `webpki-roots` | yes | Mozilla's CA certificates, for `VERIFY_IDENTITY` without a CA |
 //! | `platform-verifier` | no | the operating system's trust, for [`Config::ssl_ca_system`] |
+//! | `pool` | no | [`Pool`]: sessions that are kept, cleaned and handed out again |
+//! | `tracing` | no | spans with OpenTelemetry's names for databases |
 //! | `rsa` | no | caching_sha2_password's full login over plain TCP, sha256_password without TLS |
 //! | `ed25519`, `parsec` | no | MariaDB's plugins of these names |
 //! | `chrono`, `time`, `jiff` | no | the types of these crates as values of DATE, TIME, DATETIME and TIMESTAMP |
@@ -73,6 +75,7 @@
 //!
 //! A feature adds, and changes nothing that works without it.
 
+mod attributes;
 pub mod auth;
 #[cfg(feature = "blocking")]
 pub mod blocking;
@@ -106,12 +109,16 @@ mod tls_config;
 pub mod value;
 pub mod wire;
 
+pub use attributes::QueryAttributes;
 pub use columns::{Column, Columns};
-pub use config::{CertificateFingerprint, Config, ConfigError, Discard, Endpoint, Limits, SslMode};
+pub use config::{
+    CertificateFingerprint, Config, ConfigError, Discard, Endpoint, Limits, PoolOptions, PoolReset,
+    SslMode,
+};
 pub use error::{Error, Result, Sent};
 pub use named::{NamedParams, NamedSql};
 pub use params::{Params, ParamsFromIter, params_from_iter};
-pub use proto::Done;
+pub use proto::{Done, TransactionState};
 pub use row::{Batch, ColumnIndex, FromRow, OwnedRow, Row};
 pub use secret::Secret;
 #[cfg(feature = "stream")]
@@ -120,6 +127,8 @@ pub use session::RowStream;
 pub use session::{CancelHandle, ChunkedRow, Field, Rows, Session, Transaction};
 #[cfg(any(feature = "tokio", feature = "blocking"))]
 pub use session::{Cursor, IsolationLevel, Query, Statement, TransactionOptions};
+#[cfg(feature = "pool")]
+pub use session::{Pool, PoolHooks, PoolStatus, PooledSession};
 pub use value::{Date, DateTime, Decimal, FromValue, LongData, RawValue, Time, ToValue, Value};
 
 /// The code blocks of the README, which compile as tests.

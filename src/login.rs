@@ -28,6 +28,7 @@ fn from_valid(config: &Config) -> Result<Login> {
         (config.interactive, Capabilities::INTERACTIVE),
         (config.multi_statements, Capabilities::MULTI_STATEMENTS),
         (config.handle_expired_passwords, Capabilities::CAN_HANDLE_EXPIRED_PASSWORDS),
+        (config.query_attributes, Capabilities::QUERY_ATTRIBUTES),
     ] {
         if wanted {
             login.options = login.options | capability;

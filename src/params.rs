@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use crate::attributes::QueryAttributes;
 use crate::error::{ParamError, Result, UsageError, ValueError};
 use crate::value::ToValue;
+use crate::wire::attributes::Attribute;
 use crate::wire::statement::ParameterType;
 use crate::wire::{ColumnType, Parameters};
 
@@ -122,6 +124,51 @@ impl<I> fmt::Debug for ParamsFromIter<I> {
         // Values are not for logs.
         f.debug_struct("ParamsFromIter").finish_non_exhaustive()
     }
+}
+
+/// Appends the parameters as COM_STMT_EXECUTE has them between sides that both know query attributes,
+/// and those behind them: always with their number and all types. Not called without any of both.
+#[cfg_attr(not(feature = "tokio"), allow(dead_code, reason = "only sessions execute"))]
+pub(crate) fn encode_with(
+    params: &(impl Params + ?Sized),
+    attributes: &QueryAttributes,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let own = params.count();
+    let count = own.saturating_add(attributes.len());
+    Attribute::encode_count(count, out)?;
+    let nulls = Parameters::reserve_nulls(count, out)?;
+    let mut types = Vec::new();
+    params.visit(&mut |value| {
+        let parameter_type = value.parameter_type();
+        if parameter_type.is_none() {
+            nulls.set(types.len(), out);
+        }
+        types.push(parameter_type.unwrap_or(ParameterType::signed(ColumnType::NULL)));
+        Ok(())
+    })?;
+    for (index, attribute) in attributes.iter().enumerate() {
+        if attribute.value.is_none() {
+            nulls.set(own.saturating_add(index), out);
+        }
+    }
+    out.push(1);
+    for parameter_type in types {
+        Attribute { name: b"", parameter_type, value: None }.encode_type(out);
+    }
+    attributes.iter().for_each(|attribute| attribute.encode_type(out));
+    let mut index = 0;
+    params.visit(&mut |value| {
+        if value.parameter_type().is_some() {
+            value.write(out).map_err(|reason| ParamError { index, reason })?;
+        }
+        index += 1;
+        Ok(())
+    })?;
+    for value in attributes.iter().filter_map(|attribute| attribute.value) {
+        out.extend_from_slice(value);
+    }
+    Ok(())
 }
 
 impl Params for () {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// The order is that of the layers, lowest first. `value` and `columns` know each other: a value is
 /// its bytes and what its column says. `row` is above both; `config` above `auth`, whose policy it
 /// makes.
-const IMPORTS: [(&str, &[&str]); 18] = [
+const IMPORTS: [(&str, &[&str]); 19] = [
     ("wire", &[]),
     ("codec", &["wire"]),
     ("secret", &[]),
@@ -20,22 +20,42 @@ const IMPORTS: [(&str, &[&str]); 18] = [
     ("value", &["columns", "error", "wire"]),
     ("columns", &["value", "wire"]),
     ("row", &["columns", "error", "value", "wire"]),
-    ("params", &["error", "value", "wire"]),
+    ("attributes", &["error", "value", "wire"]),
+    ("params", &["attributes", "error", "value", "wire"]),
     ("named", &["error", "params", "value"]),
-    ("proto", &["auth", "columns", "config", "error", "row", "secret", "value", "wire"]),
+    (
+        "proto",
+        &["attributes", "auth", "columns", "config", "error", "row", "secret", "value", "wire"],
+    ),
     ("tls_config", &["config", "secret"]),
     ("password_source", &["config", "secret"]),
     ("login", &["config", "error", "password_source", "proto", "tls_config", "wire"]),
     ("setup", &["config"]),
     (
         "session",
-        &["columns", "config", "error", "named", "params", "proto", "row", "setup", "wire"],
+        &[
+            "attributes",
+            "columns",
+            "config",
+            "error",
+            "login",
+            "named",
+            "params",
+            "proto",
+            "row",
+            "setup",
+            "wire",
+        ],
     ),
-    ("blocking", &["columns", "config", "error", "params", "proto", "row", "session", "wire"]),
+    (
+        "blocking",
+        &["attributes", "columns", "config", "error", "params", "proto", "row", "session", "wire"],
+    ),
 ];
 
 /// Modules that never see a socket, a clock, a file, the environment or a runtime.
-const PURE: [&str; 8] = ["wire", "auth", "value", "params", "named", "proto", "columns", "row"];
+const PURE: [&str; 9] =
+    ["wire", "attributes", "auth", "value", "params", "named", "proto", "columns", "row"];
 
 const IMPURE: [&str; 9] = [
     "std::io",

@@ -3,13 +3,14 @@
 use std::io::{Read, Write};
 
 use super::{Rows, Transaction, now};
+use crate::attributes::QueryAttributes;
 use crate::config::Config;
 use crate::error::Result;
 use crate::params::Params;
-use crate::proto::Done;
+use crate::proto::{Done, TransactionState};
 use crate::row::FromRow;
 use crate::session::{Cursor, Front, Query, Statement, StdInput, TransactionOptions};
-use crate::wire::StatusFlags;
+use crate::wire::{SessionState, StatusFlags};
 
 /// A session with a server, for code without a runtime.
 ///
@@ -208,6 +209,38 @@ impl Session {
     /// not take the farewell loses it.
     pub fn close(self) -> Result<()> {
         now(self.0.close())
+    }
+
+    /// Sets the attributes that go with every later statement, until others are set. Needs
+    /// [`Config::query_attributes`]; says whether the server takes them: MySQL does from 8.0.26 on.
+    pub fn set_query_attributes(&mut self, attributes: QueryAttributes) -> bool {
+        self.0.set_query_attributes(attributes)
+    }
+
+    /// The last global transaction ids that the server told of, see [`Done::gtids`].
+    #[must_use]
+    pub fn gtids(&self) -> Option<&str> {
+        self.0.gtids()
+    }
+
+    /// What the open transaction has done so far, with `session_track_transaction_info`; `None`
+    /// while the server has told nothing.
+    #[must_use]
+    pub fn transaction_state(&self) -> Option<TransactionState> {
+        self.0.transaction_state()
+    }
+
+    /// The URL of the server that this one would rather have asked (MariaDB from 11.3 on). It is
+    /// told, not followed.
+    #[must_use]
+    pub fn redirect_url(&self) -> Option<&str> {
+        self.0.redirect_url()
+    }
+
+    /// What the server told of the session's state at the login.
+    #[must_use]
+    pub fn login_state(&self) -> SessionState<'_> {
+        self.0.login_state()
     }
 
     /// The server's version as it calls itself.

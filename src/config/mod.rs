@@ -8,6 +8,7 @@ mod credentials;
 mod discard;
 mod error;
 mod limits;
+mod pool;
 mod session_options;
 mod sockets;
 mod ssl;
@@ -28,6 +29,7 @@ pub(crate) use credentials::{Credentials, PasswordSource};
 pub use discard::Discard;
 pub use error::ConfigError;
 pub use limits::Limits;
+pub use pool::{PoolOptions, PoolReset};
 pub(crate) use session_options::SessionOptions;
 pub use session_options::{MAX_INIT_COMMANDS, MAX_INIT_COMMANDS_BYTES};
 pub(crate) use sockets::SocketOptions;
@@ -106,6 +108,9 @@ pub const MAX_CONNECT_ATTRIBUTES_BYTES: usize = 65_535 - 1024;
 /// | `time-zone` | the session's `time_zone` |
 /// | `max-packet` | largest payload received, in bytes |
 /// | `max-allowed-packet` | largest command sent, in bytes |
+/// | `pool-min`, `pool-max` | sessions that a pool keeps open, and has open at most |
+/// | `pool-acquire-timeout`, `pool-idle-timeout`, `pool-lifetime` | seconds, see [`PoolOptions`] |
+/// | `query-attributes` | `true` or `false`, see [`Config::query_attributes`] |
 ///
 /// `_` may stand for `-` in a key. An unknown key or one given twice is an error. What lowers the
 /// guard or runs SQL (multiple statements, init commands, fetching the server's RSA key, clear-text
@@ -145,6 +150,10 @@ pub struct Config {
     pub(crate) identify: bool,
     pub(crate) statement_cache: usize,
     pub(crate) limits: Limits,
+    pub(crate) pool: PoolOptions,
+    pub(crate) query_attributes: bool,
+    pub(crate) follow_redirects: bool,
+    pub(crate) trace_statements: bool,
 }
 
 /// Where the server listens.
@@ -358,6 +367,42 @@ impl Config {
         self
     }
 
+    /// Sets how a pool of such sessions opens, keeps and hands them out.
+    pub fn pool(mut self, options: PoolOptions) -> Self {
+        self.pool = options;
+        self
+    }
+
+    /// Whether statements can carry attributes, see
+    /// [`Session::set_query_attributes`](../struct.Session.html#method.set_query_attributes);
+    /// `false` by default. Only MySQL from 8.0.26 on takes them; others are sent none.
+    ///
+    /// Cost: two bytes for a query, and one for each parameter, whose types are then sent with every
+    /// execution.
+    pub fn query_attributes(mut self, announce: bool) -> Self {
+        self.query_attributes = announce;
+        self
+    }
+
+    /// Whether a login goes on to the server that the first one names (`redirect_url`, MariaDB from
+    /// 11.3 on); `false` by default: [`Session::redirect_url`](../struct.Session.html#method.redirect_url)
+    /// only tells it.
+    ///
+    /// Followed, with the same account, only from a server that TLS has verified and to one that TLS
+    /// verifies under its own name, at most three times and never in a circle (T-10). If the other
+    /// cannot be had, the session with the first one is used.
+    pub fn follow_redirects(mut self, follow: bool) -> Self {
+        self.follow_redirects = follow;
+        self
+    }
+
+    /// Whether tracing spans hold the text of statements; `false` by default, because it may hold
+    /// anything. Parameters are never in them. Means something with the feature `tracing`.
+    pub fn trace_statements(mut self, show: bool) -> Self {
+        self.trace_statements = show;
+        self
+    }
+
     /// Where the server listens.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
@@ -410,6 +455,10 @@ impl Default for Config {
             identify: false,
             statement_cache: Self::DEFAULT_STATEMENT_CACHE,
             limits: Limits::default(),
+            pool: PoolOptions::default(),
+            query_attributes: false,
+            follow_redirects: false,
+            trace_statements: false,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Config, ConfigError, Endpoint, MAX_CONNECT_ATTRIBUTES_BYTES, MAX_NAME_BYTES,
-    MAX_PASSWORD_BYTES, SslMode, is_ipv6, session_options, sockets,
+    MAX_PASSWORD_BYTES, PoolOptions, SslMode, is_ipv6, session_options, sockets,
 };
 use crate::secret::Secret;
 
@@ -13,6 +13,8 @@ const MIN_MAX_PACKET: usize = 1024;
 
 /// The least limit of a command, in bytes: a piece of long data has to fit.
 const MIN_MAX_COMMAND: usize = 128 << 10;
+/// Most sessions of one pool: a server has 100,000 connections at most.
+const MAX_POOL: usize = 100_000;
 
 impl Config {
     /// Checks what the setters accepted.
@@ -49,6 +51,7 @@ impl Config {
         ] {
             check_timeout(name, timeout)?;
         }
+        check_pool(&self.pool)?;
         if self.limits.max_packet < MIN_MAX_PACKET {
             return Err(ConfigError::new("The limit max-packet must be at least 1024 bytes."));
         }
@@ -85,6 +88,35 @@ fn check_timeout(name: &str, timeout: Option<Duration>) -> Result<(), ConfigErro
         ))),
         _ => Ok(()),
     }
+}
+
+fn check_pool(pool: &PoolOptions) -> Result<(), ConfigError> {
+    if pool.max == 0 {
+        return Err(ConfigError::new(
+            "A pool of no session can hand none out; `pool-max` is 1 at least.",
+        ));
+    }
+    // What the semaphores of the runtime can count.
+    if pool.max > MAX_POOL {
+        return Err(ConfigError::new(format!("A pool has at most {MAX_POOL} sessions.")));
+    }
+    if pool.min > pool.max {
+        return Err(ConfigError::new(
+            "A pool cannot keep more sessions than it may open: lower `pool-min` or raise `pool-max`.",
+        ));
+    }
+    for (name, time) in [
+        ("pool-acquire-timeout", Some(pool.acquire_timeout)),
+        ("pool-idle-timeout", pool.idle_timeout),
+        ("pool-lifetime", pool.lifetime),
+    ] {
+        if time.is_some_and(|time| time.is_zero()) {
+            return Err(ConfigError::new(format!(
+                "A `{name}` of zero keeps no session; give a longer one."
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn check_endpoint(endpoint: &Endpoint) -> Result<(), ConfigError> {

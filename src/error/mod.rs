@@ -105,8 +105,7 @@ impl Error {
         match self {
             Self::Io(_) | Self::Protocol(_) | Self::Timeout(_) => self.was_sent() == Sent::No,
             Self::Server(error) => error.is_retryable(),
-            // Its session was closed before the command; a new one has nothing to skip.
-            Self::Usage(error) => error.is_fatal(),
+            Self::Usage(error) => error.is_retryable(),
             Self::Auth(_) | Self::Tls(_) | Self::Config(_) | Self::Column(_) | Self::Param(_) => {
                 false
             }

@@ -55,7 +55,13 @@ pub enum ServerErrorKind {
     PacketTooLarge,
     /// Too many connections.
     TooManyConnections,
-    /// The server closed the connection: shutdown, kill or idle timeout.
+    /// The server is shutting down.
+    Shutdown,
+    /// Somebody killed the session.
+    SessionKilled,
+    /// The session was idle for longer than the server allows.
+    IdleTimeout,
+    /// The server closed the connection for another reason, such as an error of the network.
     ConnectionClosed,
     /// A secure connection is required.
     SecureTransportRequired,
@@ -124,15 +130,17 @@ impl ServerError {
             1451 | 1452 | 1216 | 1217 => Kind::ForeignKey,
             1264 | 1366 | 1406 | 1292 | 1048 => Kind::BadValue,
             1213 => Kind::Deadlock,
-            1205 => Kind::LockWaitTimeout,
+            // MySQL's NOWAIT has a number of its own; MariaDB's has 1205.
+            1205 | 3572 => Kind::LockWaitTimeout,
             3024 | 1969 => Kind::QueryTimeout,
             1317 => Kind::Killed,
             1290 | 1792 | 1836 => Kind::ReadOnly,
             1153 => Kind::PacketTooLarge,
             1040 | 1203 | 1226 => Kind::TooManyConnections,
-            1053 | 1077 | 1079 | 1080 | 1152 | 1158..=1161 | 1184 | 1927 | 3169 | 4031 => {
-                Kind::ConnectionClosed
-            }
+            1053 | 1077 | 1079 => Kind::Shutdown,
+            1927 | 3169 => Kind::SessionKilled,
+            4031 => Kind::IdleTimeout,
+            1080 | 1152 | 1154..=1161 | 1184 => Kind::ConnectionClosed,
             3159 => Kind::SecureTransportRequired,
             _ => Kind::Other,
         }
@@ -238,6 +246,39 @@ mod tests {
             assert!(error.has_reserved_code() && !error.is_fatal());
             assert_eq!(error.kind(), ServerErrorKind::Other);
             assert!(!error.is_retryable());
+        }
+    }
+
+    #[test]
+    fn s16_numbers_of_both_servers_have_kinds() {
+        use ServerErrorKind as Kind;
+        for (kind, codes) in [
+            (Kind::DuplicateKey, &[1062, 1586, 1022][..]),
+            (Kind::Deadlock, &[1213]),
+            (Kind::LockWaitTimeout, &[1205, 3572]),
+            (Kind::AccessDenied, &[1044, 1045, 1142, 1143, 1227, 1698]),
+            (Kind::QueryTimeout, &[3024, 1969]),
+            (Kind::Killed, &[1317]),
+            (Kind::ReadOnly, &[1290, 1792, 1836]),
+            (Kind::TooManyConnections, &[1040, 1203, 1226]),
+            (Kind::Shutdown, &[1053]),
+            (Kind::SessionKilled, &[1927, 3169]),
+            (Kind::IdleTimeout, &[4031]),
+            (Kind::PacketTooLarge, &[1153]),
+            (Kind::ConnectionClosed, &[1158, 1159, 1160, 1161, 1184]),
+            (Kind::ForeignKey, &[1451, 1452]),
+            (Kind::Syntax, &[1064]),
+            (Kind::Other, &[1, 1105, 65_535]),
+        ] {
+            for &code in codes {
+                assert_eq!(error(code, b"").kind(), kind, "{code}");
+            }
+        }
+        for code in [1053, 1153, 1927, 3169, 4031, 1158] {
+            assert!(!error(code, b"").is_retryable(), "{code} came in answer to a statement");
+        }
+        for code in [1205, 1213] {
+            assert!(error(code, b"").is_retryable(), "{code}");
         }
     }
 

@@ -111,6 +111,21 @@ pub enum UsageError {
         /// What serde says of it, with the column's name if it is about one.
         message: Box<str>,
     },
+    /// No session of a pool was to be had in time. Nothing was sent.
+    PoolTimedOut {
+        /// `PoolOptions::acquire_timeout`.
+        wait: Duration,
+        /// How many sessions were in use.
+        in_use: usize,
+        /// `PoolOptions::max`.
+        max: usize,
+        /// Why the last attempt to connect failed, if it did.
+        reason: Option<Box<str>>,
+    },
+    /// The pool was closed.
+    PoolClosed,
+    /// A session is not as it was when it was new, and cannot be made so.
+    SessionNotClean,
     /// A result left unread was larger than may be skipped, so the session was closed.
     AbandonedResult {
         /// `Limits::max_discard`.
@@ -147,7 +162,14 @@ impl UsageError {
                 | Self::AbandonedStatement { .. }
                 | Self::NotKilled { .. }
                 | Self::LeftEarly
+                | Self::SessionNotClean
         )
+    }
+
+    pub(super) const fn is_retryable(&self) -> bool {
+        // A session closed before the command: a new one has nothing to skip. A pool that had none
+        // may have one next time.
+        self.is_fatal() || matches!(self, Self::PoolTimedOut { .. })
     }
 
     pub(super) const fn was_sent(&self) -> Sent {
@@ -166,6 +188,9 @@ impl UsageError {
             | Self::ForeignStatement
             | Self::TransactionEnded
             | Self::TransactionOpen
+            | Self::PoolTimedOut { .. }
+            | Self::PoolClosed
+            | Self::SessionNotClean
             | Self::AbandonedResult { .. }
             | Self::AbandonedStatement { .. }
             | Self::NotKilled { .. }
@@ -261,6 +286,21 @@ impl fmt::Display for UsageError {
             Self::Deserialize { message } => {
                 write!(f, "the row cannot be deserialized: {message}")
             }
+            Self::PoolTimedOut { wait, in_use, max, reason } => {
+                write!(f, "no session was to be had within {wait:?}: ")?;
+                match reason {
+                    Some(reason) => write!(f, "{reason}"),
+                    None => write!(
+                        f,
+                        "{in_use} of at most {max} were in use; give sessions back sooner, or raise \
+                         `PoolOptions::max`"
+                    ),
+                }
+            }
+            Self::PoolClosed => f.write_str("the pool is closed"),
+            Self::SessionNotClean => f.write_str(
+                "the session cannot be made as good as new, so it is not handed out again",
+            ),
             Self::AbandonedResult { max_discard } => write!(
                 f,
                 "the session was closed because more than {max_discard} bytes of an unread result \

@@ -4,9 +4,10 @@
 use super::Step;
 use super::connection::{Connection, State, dead};
 use super::exchange::Reply;
+use crate::attributes::QueryAttributes;
 use crate::error::{Result, UsageError};
 use crate::wire::packet::{self, PacketStart};
-use crate::wire::{Command, Execute};
+use crate::wire::{Capabilities, Command, Execute};
 
 /// The most that one command can carry, in bytes: the protocol's own cap (F-09).
 const MAX_COMMAND: usize = 1 << 30;
@@ -21,7 +22,38 @@ impl Connection {
     /// earlier ones are answered; replies come in order. Fails, with nothing to send, if the
     /// statement exceeds `Limits::max_command`, or too many commands are unanswered.
     pub fn query(&mut self, sql: &[u8]) -> Result<()> {
+        if self.capabilities.contains(Capabilities::QUERY_ATTRIBUTES) {
+            return self.query_with_attributes(sql);
+        }
         self.command(Command::Query(sql), Reply::Text)
+    }
+
+    fn query_with_attributes(&mut self, sql: &[u8]) -> Result<()> {
+        self.check_ready()?;
+        let draft = Draft::begin(self.send.buffer());
+        self.attributes.encode_query(sql, draft.out)?;
+        if draft.payload_len() > MAX_COMMAND {
+            let max = 1 << 30;
+            return Err(UsageError::TooLong { what: "statement", max }.into());
+        }
+        let sequence = draft.finish();
+        self.watch.sees_command(&Command::Query(sql));
+        self.unanswered.push_back((Reply::Text, sequence));
+        self.seal().map_err(|fault| self.die(fault))
+    }
+
+    /// Sets the attributes that go with every later query. Those of executions are part of their
+    /// parameters.
+    #[cfg_attr(not(feature = "tokio"), allow(dead_code, reason = "only fronts set them"))]
+    pub(crate) fn set_attributes(&mut self, attributes: QueryAttributes) {
+        self.attributes = attributes;
+    }
+
+    /// The attributes that go with statements; `None` if the server takes none.
+    #[cfg_attr(not(feature = "tokio"), allow(dead_code, reason = "only fronts set them"))]
+    pub(crate) fn attributes(&self) -> Option<&QueryAttributes> {
+        let known = self.capabilities.contains(Capabilities::QUERY_ATTRIBUTES);
+        known.then_some(&self.attributes)
     }
 
     /// Asks whether the server is there; the reply is [`Step::Done`].
@@ -135,6 +167,7 @@ impl Connection {
             let max = u64::try_from(max).unwrap_or(u64::MAX);
             return Err(UsageError::TooLong { what: "statement", max }.into());
         }
+        self.watch.sees_command(&command);
         let out = self.send.buffer();
         let start = packet::begin(out);
         command.encode(out);

@@ -67,6 +67,7 @@ const OPTIONAL: Capabilities = Capabilities::FOUND_ROWS
     .with(Capabilities::INTERACTIVE)
     .with(Capabilities::MULTI_STATEMENTS)
     .with(Capabilities::CAN_HANDLE_EXPIRED_PASSWORDS)
+    .with(Capabilities::QUERY_ATTRIBUTES)
     .with(Capabilities::MARIADB_PROGRESS);
 
 /// What a connection needs to log in.
@@ -84,7 +85,7 @@ pub struct Login {
     /// The default database.
     pub database: Option<String>,
     /// Optional capabilities: `FOUND_ROWS`, `IGNORE_SPACE`, `INTERACTIVE`, `MULTI_STATEMENTS`,
-    /// `CAN_HANDLE_EXPIRED_PASSWORDS`, `MARIADB_PROGRESS`. Others are ignored.
+    /// `CAN_HANDLE_EXPIRED_PASSWORDS`, `QUERY_ATTRIBUTES`, `MARIADB_PROGRESS`. Others are ignored.
     pub options: Capabilities,
     /// Encoded connection attributes, see [`ConnectAttributes::push`].
     pub attributes: Vec<u8>,
@@ -265,6 +266,7 @@ impl Connecting {
                     connection.channel = Some(self.channel);
                     connection.info.database = self.database_sent(connection.capabilities);
                     connection.on_ok(span)?;
+                    connection.info.tracked.take_login(connection.last_ok.state());
                     connection.last_ok.forget_info();
                     connection.info.auth_plugin =
                         self.exchange.as_ref().map_or("", Exchange::plugin);
@@ -304,6 +306,10 @@ impl Connecting {
             self.greeting_plugin = b"mysql_native_password".to_vec();
         }
         connection.capabilities = self.capabilities(greeting.capabilities);
+        if !takes_query_attributes(&connection.info.version) {
+            let without = connection.capabilities.without(Capabilities::QUERY_ATTRIBUTES);
+            connection.capabilities = without;
+        }
         self.begin_tls_or_login(connection, greeting.capabilities)
     }
 
@@ -600,4 +606,26 @@ fn looks_like_mysql(bytes: &[u8]) -> Result<bool, Fault> {
         return Err(Kind::NotMySql("something else").into());
     }
     Ok(true)
+}
+
+/// MySQL's versions before 8.0.26 offer query attributes and mix them up (K-13).
+fn takes_query_attributes(version: &str) -> bool {
+    let mut numbers = version.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or_default());
+    let mut next = || numbers.next().unwrap_or_default();
+    (next(), next(), next()) >= (8, 0, 26)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn e87_k13_attributes_from_8_0_26_on() {
+        for version in ["8.0.26", "8.0.26-log", "8.4.0", "9.7.0-debian", "10.11.1-MariaDB"] {
+            assert!(takes_query_attributes(version), "{version}");
+        }
+        for version in ["8.0.25", "8.0.23-log", "5.7.44", "", "x"] {
+            assert!(!takes_query_attributes(version), "{version}");
+        }
+    }
 }

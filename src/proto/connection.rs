@@ -13,6 +13,8 @@ use super::send::SendBuf;
 use super::server_info::ServerInfo;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
+use super::watch::Watch;
+use crate::attributes::QueryAttributes;
 use crate::auth::Channel;
 use crate::columns::Columns;
 use crate::config::{ConfigError, Limits};
@@ -74,6 +76,9 @@ pub struct Connection {
     pub(super) prepared: Option<PrepareOk>,
     pub(super) last_ok: LastOk,
     pub(super) info: ServerInfo,
+    pub(super) watch: Watch,
+    /// What goes with queries, if both sides know such.
+    pub(super) attributes: QueryAttributes,
 }
 
 /// What the connection is in the middle of.
@@ -174,6 +179,8 @@ impl Connection {
             prepared: None,
             last_ok: LastOk::default(),
             info: ServerInfo::default(),
+            watch: Watch::default(),
+            attributes: QueryAttributes::default(),
         }
     }
 
@@ -608,6 +615,7 @@ impl Connection {
         let packet = ErrPacket::decode(self.recv.bytes(span))?;
         let error = ServerError::new(&packet, self.error_context(Sent::Yes, false));
         self.last_ok.forget();
+        self.watch.sees_error(packet.code);
         // No result follows an error, whatever the last status word said (E-53).
         self.info.status = self.info.status.without(StatusFlags::MORE_RESULTS);
         self.answered();

@@ -68,6 +68,11 @@ impl Done {
         self.status.contains(StatusFlags::MORE_RESULTS)
     }
 
+    #[cfg(test)]
+    pub(super) fn with_state(state: Vec<u8>) -> Self {
+        Self { state, ..Self::default() }
+    }
+
     /// What the statement changed in the session, as far as the server tracks it.
     #[must_use]
     pub fn session_state(&self) -> SessionState<'_> {
@@ -116,6 +121,11 @@ impl LastOk {
         self.info.clear();
     }
 
+    /// The session-state blocks.
+    pub(super) fn state(&self) -> &[u8] {
+        &self.state
+    }
+
     fn set(&mut self, ok: &OkPacket<'_>) {
         self.affected_rows = ok.affected_rows;
         self.last_insert_id = ok.last_insert_id;
@@ -142,9 +152,17 @@ impl Connection {
         }
         let ok = OkPacket::decode(self.recv.bytes(span), self.capabilities)?;
         for change in ok.session_state.changes() {
-            if let StateChange::Schema(schema) = change? {
-                let schema = String::from_utf8_lossy(schema).into_owned();
-                self.info.database = Some(schema).filter(|schema| !schema.is_empty());
+            let change = change?;
+            self.info.tracked.take(change);
+            match change {
+                StateChange::Schema(schema) => {
+                    let schema = String::from_utf8_lossy(schema).into_owned();
+                    self.info.database = Some(schema).filter(|schema| !schema.is_empty());
+                }
+                StateChange::SystemVariable { .. } | StateChange::State(_) => {
+                    self.watch.sees_change();
+                }
+                _ => {}
             }
         }
         self.info.status = ok.status;

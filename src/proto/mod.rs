@@ -42,7 +42,9 @@ mod server_info;
 mod server_proof;
 #[cfg(feature = "tls")]
 mod tls;
+mod tracked;
 mod view;
+mod watch;
 
 pub use connect::{Login, TlsPlan, Transport};
 pub use connection::{Connection, Step};
@@ -52,6 +54,7 @@ pub(crate) use peek::Kept;
 pub use server_info::ServerInfo;
 #[cfg(feature = "tls")]
 pub use tls::TlsClient;
+pub use tracked::TransactionState;
 
 use crate::auth::AuthError;
 use crate::error::{ProtocolErrorKind, TlsError};

@@ -1,5 +1,6 @@
 //! What is known of the server.
 
+use super::tracked::Tracked;
 use crate::wire::StatusFlags;
 
 /// What the server says of itself and of the session.
@@ -11,6 +12,7 @@ pub struct ServerInfo {
     pub(super) status: StatusFlags,
     pub(super) database: Option<String>,
     pub(super) auth_plugin: &'static str,
+    pub(super) tracked: Tracked,
 }
 
 impl ServerInfo {

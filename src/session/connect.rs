@@ -10,6 +10,7 @@ use super::lifeline::Lifeline;
 use super::route::{Address, Known, Route};
 use super::statement::StatementCache;
 use super::stream::Stream;
+use super::trace::Span;
 use super::transaction::Guarded;
 use super::{Session, dial, time};
 use crate::config::{Config, Endpoint};
@@ -57,6 +58,20 @@ impl Session {
 
 impl Session {
     pub(crate) async fn connect_in(front: Front, config: &Config) -> Result<Self> {
+        Span::of("connect", config).run(Self::connect_now(front, config)).await
+    }
+
+    async fn connect_now(front: Front, config: &Config) -> Result<Self> {
+        let deadline = time::after(config.connect_timeout);
+        let session = Self::connect_there(front, config).await?;
+        match config.follow_redirects {
+            // Not a part of every connect's future: it holds another one.
+            true => Ok(Box::pin(session.follow_redirects(front, config, deadline)).await),
+            false => Ok(session),
+        }
+    }
+
+    pub(super) async fn connect_there(front: Front, config: &Config) -> Result<Self> {
         let login = Login::from_config(config)?;
         let deadline = time::after(config.connect_timeout);
         let peer = peer(config);

@@ -200,7 +200,7 @@ impl Session {
     }
 
     /// Reads what is there; tells how much, 0 at the end.
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let n = ready!(self.stream.poll_read(cx, self.connection.spare()))?;
         self.connection.received(n);
         self.received = self.received.saturating_add(u64::try_from(n).unwrap_or(u64::MAX));

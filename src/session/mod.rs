@@ -9,10 +9,14 @@ mod connect;
 mod cursor;
 mod dial;
 mod driver;
+mod facts;
 mod input;
 mod leave;
 mod lifeline;
 mod long_data;
+#[cfg(feature = "pool")]
+mod pool;
+mod redirect;
 mod route;
 #[cfg(feature = "stream")]
 mod row_stream;
@@ -23,6 +27,7 @@ mod statement;
 mod std_stream;
 mod stream;
 mod time;
+mod trace;
 mod transaction;
 
 use std::sync::Arc;
@@ -34,6 +39,8 @@ pub(crate) use connect::Front;
 pub use cursor::Cursor;
 #[cfg(feature = "blocking")]
 pub(crate) use input::Std as StdInput;
+#[cfg(feature = "pool")]
+pub use pool::{Pool, PoolHooks, PoolStatus, PooledSession};
 #[cfg(feature = "stream")]
 pub use row_stream::RowStream;
 pub use rows::Rows;
@@ -44,7 +51,7 @@ pub use transaction::{IsolationLevel, Transaction, TransactionOptions};
 
 use crate::config::Config;
 use crate::error::{Result, UsageError};
-use crate::params::{Params, encode};
+use crate::params::Params;
 use crate::proto::{Connection, Done, Step};
 use crate::row::FromRow;
 use crate::setup::after_reset;
@@ -55,6 +62,7 @@ use lifeline::Lifeline;
 use route::Identity;
 use statement::{Closing, Source, StatementCache};
 use stream::Stream;
+use trace::Span;
 use transaction::{Guarded, is_unknown_savepoint};
 
 /// A session with a server.
@@ -142,6 +150,12 @@ impl Session {
     /// one cannot be sent, the whole exceeds 1 GiB, or the statement is another session's.
     /// Cancel-safe: see [`Session`].
     pub async fn query(&mut self, query: impl Query, params: impl Params) -> Result<Rows<'_>> {
+        let span = Span::statement(self, &query);
+        let rows = span.run(self.begin_query(query, params)).await?;
+        Ok(rows.in_span(span))
+    }
+
+    async fn begin_query(&mut self, query: impl Query, params: impl Params) -> Result<Rows<'_>> {
         self.settle().await?;
         self.lifeline.begin()?;
         self.clock.begin_statement();
@@ -204,7 +218,7 @@ impl Session {
         self.lifeline.run()?;
         let flags = if statement.has_cursor() { Execute::CURSOR_READ_ONLY } else { 0 };
         let mut types = handle.take_types();
-        self.connection.execute(handle.id(), flags, |out| encode(params, &mut types, out))?;
+        self.send_execute(handle.id(), flags, params, &mut types)?;
         statement.note_execution();
         let begun = self.begin_result().await?;
         handle.put_types(types);
@@ -281,9 +295,13 @@ impl Session {
 
     /// Asks whether the server is there. Cost: one round trip; the server's idle timer starts anew.
     pub async fn ping(&mut self) -> Result<()> {
-        self.settle().await?;
-        self.connection.ping()?;
-        self.finish_command().await.map(drop)
+        let span = Span::on("ping", self);
+        span.run(async {
+            self.settle().await?;
+            self.connection.ping()?;
+            self.finish_command().await.map(drop)
+        })
+        .await
     }
 
     /// Makes `database` the default database.

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 
 use super::chunked::ChunkedRow;
+use super::trace::Span;
 use super::{CancelHandle, Session, Statement};
 use crate::columns::Columns;
 use crate::error::{Error, Result, ServerError, TimeoutError, UsageError};
@@ -26,6 +27,7 @@ pub struct Rows<'s> {
     pub(super) cursor: Option<Statement>,
     /// The error that ended the statement, to be told to whoever asks again.
     failed: Option<Failed>,
+    span: Span,
 }
 
 /// What ended a statement before its end.
@@ -63,9 +65,15 @@ pub(super) enum Place {
 impl<'s> Rows<'s> {
     /// `rows` tells whether the first result is a result set.
     pub(super) fn new(session: &'s mut Session, rows: bool, cursor: Option<Statement>) -> Self {
-        let mut this = Self { session, place: Place::Between, cursor, failed: None };
+        let span = Span::default();
+        let mut this = Self { session, place: Place::Between, cursor, failed: None, span };
         this.begin(rows);
         this
+    }
+
+    /// Says which span lasts for as long as the rows do.
+    pub(super) fn in_span(self, span: Span) -> Self {
+        Self { span, ..self }
     }
 
     /// The columns of the result set; none if the statement returned no rows.
@@ -298,6 +306,7 @@ impl<'s> Rows<'s> {
     /// The server's error ends the statement, and comes again with every further call; a dead
     /// session keeps its place and fails by itself: a result that broke off never looks complete.
     fn fail(&mut self, error: &Error) {
+        self.span.failed(error);
         if error.is_fatal() {
             return;
         }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::Session;
+use super::trace::Span;
 use crate::columns::Columns;
 use crate::error::{Error, Result, ServerError, UsageError};
 use crate::named::NamedSql;
@@ -175,6 +176,11 @@ impl Closing {
 impl Session {
     /// Prepares a statement. Cost: one round trip. Cancel-safe: see [`Session`].
     pub async fn prepare(&mut self, sql: &str) -> Result<Statement> {
+        let span = Span::on("prepare", self);
+        span.run(self.prepare_now(sql)).await
+    }
+
+    async fn prepare_now(&mut self, sql: &str) -> Result<Statement> {
         let first = self.prepare_handle(sql).await?;
         let parameters = self.connection.prepared().unwrap_or_default().parameters;
         let prepared = Prepared {

@@ -7,7 +7,8 @@ use super::writer::Put;
 
 /// A command and its arguments.
 ///
-/// `QUERY` is written without query attributes: they are not negotiated.
+/// `QUERY` is as it is without query attributes; with them it is
+/// [`AttributedQuery`](super::attributes::AttributedQuery).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command<'a> {

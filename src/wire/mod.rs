@@ -30,6 +30,7 @@
     )
 )]
 
+pub mod attributes;
 pub mod auth;
 pub mod binary_row;
 pub mod capability;

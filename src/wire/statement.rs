@@ -84,11 +84,11 @@ impl ParameterType {
 
     const UNSIGNED: u8 = 0x80;
 
-    fn decode([code, flag]: [u8; 2]) -> Self {
+    pub(super) fn decode([code, flag]: [u8; 2]) -> Self {
         Self { column_type: ColumnType(code), unsigned: flag & Self::UNSIGNED != 0 }
     }
 
-    fn encode(self) -> [u8; 2] {
+    pub(super) fn encode(self) -> [u8; 2] {
         [self.column_type.0, if self.unsigned { Self::UNSIGNED } else { 0 }]
     }
 }
@@ -107,6 +107,9 @@ pub struct Execute<'a> {
 impl<'a> Execute<'a> {
     /// Asks for a server-side cursor.
     pub const CURSOR_READ_ONLY: u8 = 1;
+
+    /// The number of parameters and attributes is in front of them (K-11).
+    pub const PARAMETER_COUNT_AVAILABLE: u8 = 8;
 
     /// Reads the payload, as a server does.
     pub(super) fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {

@@ -28,6 +28,7 @@ mod proxy;
 mod servers;
 
 mod accounts;
+mod attributes;
 mod calls;
 mod capture;
 mod certificates;
@@ -51,6 +52,7 @@ mod random;
 mod relay;
 #[cfg(feature = "stream")]
 mod row_stream;
+mod seed;
 mod server_errors;
 mod statements;
 mod target;

@@ -180,7 +180,7 @@ fn a_session_killed_while_idle_says_so_at_the_next_command() {
                 // MariaDB says good-bye.
                 Error::Server(server) => {
                     assert_eq!((server.code(), server.sqlstate()), (1927, "70100"));
-                    assert_eq!(server.kind(), ServerErrorKind::ConnectionClosed);
+                    assert_eq!(server.kind(), ServerErrorKind::SessionKilled);
                 }
                 // MySQL closes.
                 Error::Protocol(protocol) => assert_eq!(

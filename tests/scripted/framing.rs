@@ -203,7 +203,7 @@ fn e06_t96_an_idle_session_that_the_server_closed_says_why() {
         let error = session.execute("DELETE FROM t", ()).await.unwrap_err();
         let server = error.as_server().expect("the server's own words");
         assert_eq!(server.code(), 4031);
-        assert_eq!(server.kind(), mywire::error::ServerErrorKind::ConnectionClosed);
+        assert_eq!(server.kind(), mywire::error::ServerErrorKind::IdleTimeout);
         assert!(error.is_fatal() && error.is_retryable());
         assert_eq!(error.was_sent(), Sent::No);
         assert_eq!(script.wire.len(), written, "nothing may be written");

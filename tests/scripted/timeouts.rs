@@ -331,8 +331,8 @@ fn t100_times_beyond_the_clock_are_no_limit() {
 #[test]
 fn s17_the_servers_limit_goes_out_with_the_login_and_with_each_reset() {
     for (greeting, statement) in [
-        (mysql(), "SET NAMES utf8mb4 COLLATE utf8mb4_general_ci, max_execution_time = 1500"),
-        (mariadb(), "SET NAMES utf8mb4, max_statement_time = 1.500"),
+        (mysql(), "SET SESSION max_execution_time = 1500"),
+        (mariadb(), "SET SESSION max_statement_time = 1.500"),
     ] {
         run(async move {
             let (stream, script) = serve(move |mut server| async move {

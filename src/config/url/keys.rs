@@ -7,7 +7,7 @@ use super::super::{CaSource, ClientIdentity, SocketOptions, SslMode};
 use super::escape::{decode, decode_text};
 use super::{Config, ConfigError, Endpoint, PemSource};
 
-const KEYS: [&str; 26] = [
+const KEYS: [&str; 32] = [
     "ssl-mode",
     "ssl-ca",
     "ssl-fingerprint",
@@ -34,16 +34,24 @@ const KEYS: [&str; 26] = [
     "time-zone",
     "max-packet",
     "max-allowed-packet",
+    "pool-min",
+    "pool-max",
+    "pool-acquire-timeout",
+    "pool-idle-timeout",
+    "pool-lifetime",
+    "query-attributes",
 ];
 
 /// Options that exist but have no key (T-25), with the setter to use.
-const CODE_ONLY: [&str; 6] = [
+const CODE_ONLY: [&str; 8] = [
     "multi-statements",
     "fetch-server-public-key",
     "allow-clear-text-passwords",
     "password-file",
     "password-env",
     "init-command",
+    "trace-statements",
+    "follow-redirects",
 ];
 
 /// The value of `ssl-ca` that is no file. A file of this name is `./system`.
@@ -154,6 +162,12 @@ impl Options {
                 config.limits.max_packet =
                     digits(&value).ok_or_else(|| bad_value(key, "a number of bytes"))?;
             }
+            "pool-min" => config.pool.min = number(key, &value)?,
+            "pool-max" => config.pool.max = number(key, &value)?,
+            "pool-acquire-timeout" => config.pool.acquire_timeout = duration(key, &value)?,
+            "pool-idle-timeout" => config.pool.idle_timeout = Some(duration(key, &value)?),
+            "pool-lifetime" => config.pool.lifetime = Some(duration(key, &value)?),
+            "query-attributes" => config.query_attributes = boolean(key, &value)?,
             // `known_key` gives nothing else.
             _ => {}
         }
@@ -239,6 +253,28 @@ pub(super) fn print(config: &Config) -> Vec<(&'static str, String)> {
     }
     if config.limits.max_packet != defaults.limits.max_packet {
         pairs.push(("max-packet", config.limits.max_packet.to_string()));
+    }
+    let (pool, default) = (&config.pool, &defaults.pool);
+    for (key, value, default) in
+        [("pool-min", pool.min, default.min), ("pool-max", pool.max, default.max)]
+    {
+        if value != default {
+            pairs.push((key, value.to_string()));
+        }
+    }
+    let acquire = (Some(pool.acquire_timeout), Some(default.acquire_timeout));
+    for (key, (value, default)) in [
+        ("pool-acquire-timeout", acquire),
+        ("pool-idle-timeout", (pool.idle_timeout, default.idle_timeout)),
+        ("pool-lifetime", (pool.lifetime, default.lifetime)),
+    ] {
+        // No timeout at all has no form in a URL.
+        if let Some(value) = value.filter(|_| value != default) {
+            pairs.push((key, print_seconds(value)));
+        }
+    }
+    if config.query_attributes {
+        pairs.push(("query-attributes", String::from("true")));
     }
     pairs
 }
@@ -342,6 +378,14 @@ fn boolean(key: &str, value: &str) -> Result<bool, ConfigError> {
         "false" | "0" => Ok(false),
         _ => Err(bad_value(key, "`true` or `false`")),
     }
+}
+
+fn number(key: &str, value: &str) -> Result<usize, ConfigError> {
+    digits(value).ok_or_else(|| bad_value(key, "a number"))
+}
+
+fn duration(key: &str, value: &str) -> Result<Duration, ConfigError> {
+    seconds(value).ok_or_else(|| bad_value(key, "a number of seconds, such as 2.5"))
 }
 
 /// Plain decimal digits: `parse` alone would take a sign.

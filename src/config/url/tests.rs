@@ -424,3 +424,29 @@ proptest! {
         let _ = text.parse::<Config>();
     }
 }
+
+#[test]
+fn the_pools_keys() {
+    let url = "mysql://app@db/?pool-min=2&pool_max=20&pool-acquire-timeout=2.5&pool-idle-timeout=60&\
+               pool-lifetime=3600&query-attributes=true";
+    let config = parsed(url);
+    assert_eq!((config.pool.min, config.pool.max), (2, 20));
+    assert_eq!(config.pool.acquire_timeout, Duration::from_millis(2500));
+    assert_eq!(config.pool.idle_timeout, Some(Duration::from_secs(60)));
+    assert_eq!(config.pool.lifetime, Some(Duration::from_secs(3600)));
+    assert!(config.query_attributes);
+    let again = parsed(&config.to_url());
+    assert_eq!((again.pool, again.query_attributes), (config.pool, true));
+    for (query, word) in [
+        ("pool-max=0", "1 at least"),
+        ("pool-max=100001", "at most"),
+        ("pool-min=11", "cannot keep more"),
+        ("pool-lifetime=0", "zero"),
+        ("pool-acquire-timeout=0", "zero"),
+        ("pool-max=-1", "a number"),
+        ("trace-statements=true", "cannot be set by a URL"),
+    ] {
+        let said = refused(&format!("mysql://db/?{query}"));
+        assert!(said.contains(word), "{query}: {said}");
+    }
+}

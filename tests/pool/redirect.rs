@@ -1,0 +1,60 @@
+//! Servers that would rather have others asked (T-10, H-49).
+
+use std::io::Write;
+
+use mywire::{Config, Endpoint, Session, SslMode};
+
+use crate::restart::Own;
+use crate::servers::{self, Flavor};
+
+fn port(config: &Config) -> u16 {
+    match config.endpoint() {
+        Endpoint::Tcp { port, .. } => *port,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn port_reached(config: &Config) -> u16 {
+    let mut session = Session::connect_with(config).await.unwrap();
+    session.fetch_one("SELECT @@port", ()).await.unwrap()
+}
+
+#[test]
+fn t10_h49_redirects_are_told_and_followed_only_if_asked() {
+    if servers::all().iter().any(|server| server.flavor == Flavor::Unknown) {
+        // Not `eprintln!`, which would be captured.
+        let line = b"t10_h49_redirects: NOT RUN: servers of MYWIRE_TEST_URL are nobody's to point elsewhere\n";
+        return std::io::stderr().write_all(line).unwrap();
+    }
+    let own = Own::new("redirect");
+    let (first, second) = (own.up("mariadb118"), own.up("mariadb1011"));
+    let (a, b) = (port(&first), port(&second));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let mut owner = Session::connect_with(&first).await.unwrap();
+        let verified = first.clone().host("localhost").ssl_ca_file(own.run.join("certs/ca.pem"));
+        let following = verified.clone().follow_redirects(true);
+        assert_eq!(port_reached(&following).await, a, "there is no redirect yet");
+        let mut point_to = async |port: u16| {
+            let sql = format!("SET GLOBAL redirect_url = 'mysql://localhost:{port}'");
+            owner.execute(&sql, ()).await.unwrap();
+        };
+        point_to(b).await;
+        // It is told, and nothing more.
+        let session = Session::connect_with(&verified).await.unwrap();
+        let url = format!("mysql://localhost:{b}");
+        assert_eq!(session.redirect_url(), Some(url.as_str()));
+        assert_eq!(port_reached(&verified).await, a);
+        // Asked for, it is followed from a server that was verified, and from no other.
+        assert_eq!(port_reached(&following).await, b);
+        for mode in [SslMode::Disabled, SslMode::Required] {
+            let unverified = first.clone().ssl_mode(mode).follow_redirects(true);
+            assert_eq!(port_reached(&unverified).await, a, "{mode}");
+        }
+        // In a circle; to nobody.
+        for nowhere in [a, 1] {
+            point_to(nowhere).await;
+            assert_eq!(port_reached(&following).await, a, "{nowhere}");
+        }
+    });
+}
