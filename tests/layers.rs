@@ -38,7 +38,6 @@ const IMPORTS: [(&str, &[&str]); 19] = [
             "columns",
             "config",
             "error",
-            "login",
             "named",
             "params",
             "proto",
