@@ -57,6 +57,8 @@
 //! | `tls` | yes | TLS by rustls; needs a provider: `ring`, or the process's own |
 //! | `ring` | yes | ring as rustls's provider; compiles a little C |
 //! | `webpki-roots` | yes | Mozilla's CA certificates, for `VERIFY_IDENTITY` without a CA |
+//! | `compress` | yes | compression of the bytes on the wire by zlib, for [`Config::compression`] |
+//! | `zstd` | no | the same by Zstandard |
 //! | `rsa` | no | caching_sha2_password's full login over plain TCP |
 //! | `chrono`, `time`, `jiff` | no | the types of these crates as values of DATE, TIME, DATETIME and TIMESTAMP |
 //! | `uuid` | no | `Uuid` as a value |
@@ -95,7 +97,7 @@ pub mod value;
 pub mod wire;
 
 pub use columns::{Column, Columns};
-pub use config::{Config, ConfigError, Endpoint, Limits, SslMode};
+pub use config::{Compression, Config, ConfigError, Endpoint, Limits, SslMode};
 pub use error::{Error, Result, Sent};
 pub use named::{NamedParams, NamedSql};
 pub use params::Params;

@@ -28,6 +28,7 @@ fn from_valid(config: &Config) -> Result<Login> {
         (config.found_rows, Capabilities::FOUND_ROWS),
         (config.multi_statements, Capabilities::MULTI_STATEMENTS),
         (config.handle_expired_passwords, Capabilities::CAN_HANDLE_EXPIRED_PASSWORDS),
+        (config.local_infile, Capabilities::LOCAL_FILES),
     ] {
         if wanted {
             login.options = login.options | capability;
@@ -40,6 +41,7 @@ fn from_valid(config: &Config) -> Result<Login> {
         Endpoint::Socket(_) => Transport::UnixSocket,
     };
     login.tls = tls_plan(config)?;
+    login.compression = config.compression.clone();
     Ok(login)
 }
 

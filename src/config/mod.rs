@@ -3,6 +3,7 @@
 //! A [`Config`] holds what the caller said and nothing else: no environment variable and no option
 //! file is read (T-85).
 
+mod compression;
 mod error;
 mod limits;
 mod ssl;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+pub use compression::{Compression, CompressionOptions};
 pub use error::ConfigError;
 pub use limits::Limits;
 pub use ssl::SslMode;
@@ -78,9 +80,12 @@ pub const MAX_CONNECT_ATTRIBUTES_BYTES: usize = 65_535 - 1024;
 /// | `found-rows` | `true` or `false`: count matched rows instead of changed ones |
 /// | `collation` | name of the connection's collation |
 /// | `max-packet` | largest payload received, in bytes |
+/// | `compression` | `zlib`, `zstd`, or both with a comma between, the best first |
+/// | `compression-level` | 1 to 9 for zlib, 1 to 22 for zstd |
+/// | `compression-threshold` | least number of bytes that are compressed |
 ///
 /// `_` may stand for `-` in a key. An unknown key or one given twice is an error. What lowers the
-/// guard (multiple statements, fetching the server's RSA key) has no key: a URL often comes from
+/// guard (multiple statements, fetching the server's RSA key, LOCAL INFILE) has no key: a URL often comes from
 /// less trusted hands than the code (T-25).
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -102,6 +107,8 @@ pub struct Config {
     pub(crate) collation: Option<String>,
     pub(crate) connect_timeout: Duration,
     pub(crate) statement_cache: usize,
+    pub(crate) compression: CompressionOptions,
+    pub(crate) local_infile: bool,
     pub(crate) limits: Limits,
 }
 
@@ -346,6 +353,8 @@ impl Default for Config {
             collation: None,
             connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
             statement_cache: Self::DEFAULT_STATEMENT_CACHE,
+            compression: CompressionOptions::default(),
+            local_infile: false,
             limits: Limits::default(),
         }
     }

@@ -16,7 +16,8 @@ impl Config {
     ///
     /// One sentence about the first thing that is wrong: a NUL in a name or the password (T-22),
     /// something too long (T-23), a host that is none, a collation name outside `[a-z0-9_]+`, a
-    /// reserved or empty attribute key, a port, timeout or limit out of range.
+    /// reserved or empty attribute key, a port, timeout, level or limit out of range, a compression that this
+    /// build lacks.
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_endpoint(&self.endpoint)?;
         check_name("user name", &self.user)?;
@@ -32,7 +33,7 @@ impl Config {
         if self.limits.max_packet < MIN_MAX_PACKET {
             return Err(ConfigError::new("The limit max-packet must be at least 1024 bytes."));
         }
-        Ok(())
+        self.compression.validate()
     }
 }
 

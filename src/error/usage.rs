@@ -92,6 +92,19 @@ pub enum UsageError {
         /// What serde says of it, with the column's name if it is about one.
         message: Box<str>,
     },
+    /// Data for LOAD DATA LOCAL were offered on a session that may not send any, because
+    /// `Config::local_infile` is not set or the server has it off. Nothing was sent.
+    LocalInfileOff,
+    /// The server asked for a file that no call offered: the statement is a LOAD DATA LOCAL beside
+    /// the one that the data are for, or was not given to `load_local`. An empty file was sent.
+    LocalInfileRefused,
+    /// Data were offered for a statement that asked for none. It was executed.
+    NoLocalInfile,
+    /// The server waits for the rest of a file, so nothing else can be sent.
+    FileDue,
+    /// A LOAD DATA LOCAL was left in the middle of its file, so the session was closed: the server
+    /// undoes what it had of it, as far as the table's engine can.
+    AbandonedFile,
     /// A result left unread was larger than may be skipped, so the session was closed.
     AbandonedResult {
         /// `Limits::max_discard`.
@@ -101,7 +114,7 @@ pub enum UsageError {
 
 impl UsageError {
     pub(super) const fn is_fatal(&self) -> bool {
-        matches!(self, Self::AbandonedResult { .. })
+        matches!(self, Self::AbandonedResult { .. } | Self::AbandonedFile)
     }
 
     pub(super) const fn was_sent(&self) -> Sent {
@@ -117,6 +130,9 @@ impl UsageError {
             | Self::ForeignStatement
             | Self::TransactionEnded
             | Self::TransactionOpen
+            | Self::LocalInfileOff
+            | Self::FileDue
+            | Self::AbandonedFile
             | Self::AbandonedResult { .. } => Sent::No,
             _ => Sent::Yes,
         }
@@ -190,6 +206,23 @@ impl fmt::Display for UsageError {
             Self::Deserialize { message } => {
                 write!(f, "the row cannot be deserialized: {message}")
             }
+            Self::LocalInfileOff => f.write_str(
+                "the session may not send local data: set `Config::local_infile`, and `local_infile` \
+                 on the server",
+            ),
+            Self::LocalInfileRefused => f.write_str(
+                "the server asked for a local file that no call offered, and got an empty one: give \
+                 each LOAD DATA LOCAL to a `load_local` of its own",
+            ),
+            Self::NoLocalInfile => f.write_str(
+                "the statement was executed and asked for no local data: use `execute` for it",
+            ),
+            Self::FileDue => f.write_str(
+                "the server waits for the rest of a file: send it before anything else",
+            ),
+            Self::AbandonedFile => f.write_str(
+                "the session was closed because a LOAD DATA LOCAL was left in the middle of its file",
+            ),
             Self::AbandonedResult { max_discard } => write!(
                 f,
                 "the session was closed because more than {max_discard} bytes of an unread result \

@@ -12,6 +12,7 @@ use super::connection::Connection;
 #[cfg(feature = "tls")]
 use super::tls::{Tls, TlsClient};
 use crate::auth::{AuthError, Channel, Exchange, Policy, Response};
+use crate::config::{Compression, CompressionOptions};
 use crate::error::{ProtocolErrorKind as Kind, Sent, ServerError, TlsError};
 use crate::secret::Secret;
 use crate::wire::auth::{MORE_DATA, SWITCH};
@@ -31,6 +32,9 @@ pub(super) const MAX_LOGIN_PACKET: usize = 1 << 20;
 
 /// The longest greeting, in bytes: a few hundred in practice.
 const MAX_GREETING: u32 = 64 << 10;
+
+/// The level that servers compress by unless they are told otherwise (F-41).
+const DEFAULT_ZSTD_LEVEL: u8 = 3;
 
 /// How often a server may switch plugins (H-45): once, and again behind a proxy.
 const MAX_SWITCHES: usize = 3;
@@ -56,6 +60,7 @@ const OPTIONAL: Capabilities = Capabilities::FOUND_ROWS
     .with(Capabilities::INTERACTIVE)
     .with(Capabilities::MULTI_STATEMENTS)
     .with(Capabilities::CAN_HANDLE_EXPIRED_PASSWORDS)
+    .with(Capabilities::LOCAL_FILES)
     .with(Capabilities::MARIADB_PROGRESS);
 
 /// What a connection needs to log in.
@@ -69,7 +74,7 @@ pub struct Login {
     /// The default database.
     pub database: Option<String>,
     /// Optional capabilities: `FOUND_ROWS`, `IGNORE_SPACE`, `INTERACTIVE`, `MULTI_STATEMENTS`,
-    /// `CAN_HANDLE_EXPIRED_PASSWORDS`, `MARIADB_PROGRESS`. Others are ignored.
+    /// `CAN_HANDLE_EXPIRED_PASSWORDS`, `LOCAL_FILES`, `MARIADB_PROGRESS`. Others are ignored.
     pub options: Capabilities,
     /// Encoded connection attributes, see [`ConnectAttributes::push`].
     pub attributes: Vec<u8>,
@@ -79,6 +84,8 @@ pub struct Login {
     pub transport: Transport,
     /// Whether TLS is wanted.
     pub tls: TlsPlan,
+    /// Which compression is wanted.
+    pub compression: CompressionOptions,
 }
 
 impl Login {
@@ -94,6 +101,7 @@ impl Login {
             policy: Policy::default(),
             transport: Transport::Network,
             tls: TlsPlan::Never,
+            compression: CompressionOptions::default(),
         }
     }
 }
@@ -151,7 +159,7 @@ enum Phase {
 /// How far a look at the input brought the login.
 pub(super) enum Progress {
     NeedInput(Box<Connecting>),
-    Connected,
+    Connected(CompressionOptions),
     Refused(ServerError),
 }
 
@@ -217,7 +225,7 @@ impl Connecting {
                     connection.last_ok.forget_info();
                     connection.info.auth_plugin =
                         self.exchange.as_ref().map_or("", Exchange::plugin);
-                    return Ok(Progress::Connected);
+                    return Ok(Progress::Connected(self.login.compression.clone()));
                 }
                 _ => self.on_auth_packet(&payload, connection)?,
             }
@@ -258,6 +266,16 @@ impl Connecting {
         let mut wanted = WANTED | (self.login.options & OPTIONAL);
         if connect_with_db(&self.login) {
             wanted = wanted | Capabilities::CONNECT_WITH_DB;
+        }
+        let algorithms = self.login.compression.algorithms.iter();
+        let built = algorithms.filter(|algorithm| algorithm.missing_feature().is_none());
+        let mut capabilities = built.map(|algorithm| match algorithm {
+            Compression::Zlib => Capabilities::COMPRESS,
+            Compression::Zstd => Capabilities::ZSTD_COMPRESSION_ALGORITHM,
+        });
+        // Only one of them: asked for both, servers take zlib (F-40).
+        if let Some(compression) = capabilities.find(|&capability| offered.contains(capability)) {
+            wanted = wanted | compression;
         }
         wanted & offered
     }
@@ -350,6 +368,10 @@ impl Connecting {
             true => self.login.database.as_deref().unwrap_or_default(),
             false => "",
         };
+        let zstd_level = match capabilities.contains(Capabilities::ZSTD_COMPRESSION_ALGORITHM) {
+            true => self.login.compression.level.unwrap_or(DEFAULT_ZSTD_LEVEL),
+            false => 0,
+        };
         LoginRequest {
             capabilities,
             max_packet: MAX_PACKET,
@@ -359,7 +381,7 @@ impl Connecting {
             database: database.as_bytes(),
             auth_plugin,
             attributes,
-            zstd_level: 0,
+            zstd_level,
         }
     }
 

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Fault;
+#[cfg(feature = "compress")]
+use super::compress::Compress;
 use super::connect::{Connecting, Login, MAX_LOGIN_PACKET, Progress};
 use super::exchange::{LastOk, Reply};
 use super::field::FieldWalk;
@@ -17,7 +19,8 @@ use crate::config::{ConfigError, Limits};
 #[cfg(feature = "tls")]
 use crate::error::TlsError;
 use crate::error::{
-    Error, Lost, ProtocolError, ProtocolErrorKind as Kind, Result, Sent, ServerError, server,
+    Error, Lost, ProtocolError, ProtocolErrorKind as Kind, Result, Sent, ServerError, UsageError,
+    server,
 };
 use crate::value::Format;
 use crate::wire::infile::LOCAL_INFILE;
@@ -46,12 +49,14 @@ pub struct Connection {
     pub(super) send: SendBuf,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<Box<Tls>>,
+    #[cfg(feature = "compress")]
+    pub(super) compress: Option<Box<Compress>>,
     /// The transport has no more input.
-    ended: bool,
+    pub(super) ended: bool,
     /// TLS is wanted and does not protect what comes yet: it can be anybody's (H-25).
     pub(super) unverified: bool,
     /// Commands whose replies are not over, and the sequence id that each reply begins with: the
-    /// one behind the command's last chunk (F-04).
+    /// one behind the command's last chunk (F-04), or its last frame (F-37).
     pub(super) unanswered: VecDeque<(Reply, u8)>,
     /// Whether a byte of an unanswered command left.
     exposed: bool,
@@ -95,6 +100,11 @@ pub(super) enum State {
     },
     /// The result set opened a cursor: its rows are to be fetched (K-22).
     CursorOpened(Reply),
+    /// The server waits for what a LOAD DATA LOCAL loads.
+    File {
+        /// Whether a part of it was sent.
+        begun: bool,
+    },
     Dead,
 }
 
@@ -136,6 +146,9 @@ pub enum Step {
     /// A statement is done, or a result set has ended; see [`Connection::done`], which also says
     /// whether another result follows.
     Done,
+    /// The server waits for what [`Connection::load_local`]'s statement loads; see
+    /// [`Connection::send_file`].
+    LocalInfile,
     /// A long statement reports how far it is; see [`Connection::progress`].
     Progress,
 }
@@ -151,6 +164,8 @@ impl Connection {
             send: SendBuf::default(),
             #[cfg(feature = "tls")]
             tls: None,
+            #[cfg(feature = "compress")]
+            compress: None,
             ended: false,
             unverified,
             unanswered: VecDeque::new(),
@@ -180,6 +195,10 @@ impl Connection {
         if let Some(tls) = &mut self.tls {
             return tls.spare();
         }
+        #[cfg(feature = "compress")]
+        if let Some(compress) = &mut self.compress {
+            return compress.spare();
+        }
         self.recv.spare()
     }
 
@@ -192,6 +211,10 @@ impl Connection {
     pub(crate) fn can_read_ahead(&self) -> bool {
         #[cfg(feature = "tls")]
         if self.tls.as_ref().is_some_and(|tls| tls.is_full()) {
+            return false;
+        }
+        #[cfg(feature = "compress")]
+        if self.compress.as_ref().is_some_and(|compress| compress.is_full()) {
             return false;
         }
         !self.ended && !self.recv.is_full()
@@ -207,6 +230,10 @@ impl Connection {
         if let Some(tls) = &mut self.tls {
             return tls.received(n);
         }
+        #[cfg(feature = "compress")]
+        if let Some(compress) = &mut self.compress {
+            return compress.received(n);
+        }
         self.recv.received(n);
     }
 
@@ -218,6 +245,10 @@ impl Connection {
             && self.send.is_empty()
         {
             return tls.outgoing.pending();
+        }
+        #[cfg(feature = "compress")]
+        if let Some(compress) = &self.compress {
+            return compress.outgoing.pending();
         }
         self.send.pending()
     }
@@ -233,13 +264,34 @@ impl Connection {
         {
             return tls.outgoing.sent(n);
         }
+        #[cfg(feature = "compress")]
+        if let Some(compress) = &mut self.compress {
+            return compress.outgoing.sent(n);
+        }
         self.send.sent(n);
     }
 
-    /// Hands what was written to TLS, if there is any.
+    /// Hands what was written within an exchange to what is between here and the transport.
     pub(super) fn seal(&mut self) -> Result<(), Fault> {
+        self.frame(false);
+        self.encrypt()
+    }
+
+    /// [`seal`](Self::seal) for a command, whose last packet's id is before `sequence`; gives the id
+    /// that its reply begins with.
+    pub(super) fn seal_command(&mut self, sequence: u8) -> Result<u8, Fault> {
+        self.frame(true);
+        self.encrypt()?;
+        Ok(self.reply_sequence(sequence))
+    }
+
+    fn encrypt(&mut self) -> Result<(), Fault> {
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
+            #[cfg(feature = "compress")]
+            if let Some(compress) = &mut self.compress {
+                return Ok(tls.encrypt(&mut compress.outgoing)?);
+            }
             tls.encrypt(&mut self.send)?;
         }
         Ok(())
@@ -323,6 +375,7 @@ impl Connection {
                 }
                 Err(error.into())
             }
+            Outcome::Failed(error) => Err(error.into()),
         }
     }
 
@@ -333,7 +386,7 @@ impl Connection {
             State::Idle => match self.unanswered.front() {
                 None => return self.look_while_idle(),
                 Some(&(reply, sequence)) => {
-                    self.recv.set_sequence(sequence);
+                    self.begin_reply(sequence);
                     match reply {
                         // The definitions were those of the execution.
                         Reply::Fetch => State::Rows(reply),
@@ -346,6 +399,8 @@ impl Connection {
         match state {
             State::Rows(_) if self.reading != Reading::Rows => return self.read_otherwise(state),
             State::CursorOpened(reply) => return Ok(self.result_ends(reply)),
+            // Whatever the server says meanwhile is looked at behind the file's end.
+            State::File { .. } => return Ok((state, Outcome::Step(Step::LocalInfile))),
             _ => {}
         }
         match self.recv.packet()? {
@@ -462,9 +517,11 @@ impl Connection {
                 self.row = span;
                 Ok((State::Rows(reply), Outcome::Step(Step::Row)))
             }
-            State::Connecting(_) | State::Idle | State::CursorOpened(_) | State::Dead => {
-                Err(Kind::Unsolicited.into())
-            }
+            State::Connecting(_)
+            | State::Idle
+            | State::CursorOpened(_)
+            | State::File { .. }
+            | State::Dead => Err(Kind::Unsolicited.into()),
         }
     }
 
@@ -478,12 +535,19 @@ impl Connection {
                     left => (State::Parameters { left, columns }, Outcome::Continue),
                 })
             }
+            (Reply::RefusedFile, reply::OK) => {
+                self.on_ok(span)?;
+                let (state, _) = self.result_ends(Reply::Text);
+                Ok((state, Outcome::Failed(UsageError::LocalInfileRefused)))
+            }
             (_, reply::OK) => {
                 self.on_ok(span)?;
                 Ok(self.result_ends(reply))
             }
-            (Reply::Text, LOCAL_INFILE) => Err(Kind::UnsolicitedInfile.into()),
-            (Reply::Text | Reply::Binary, header)
+            (Reply::Text | Reply::Binary | Reply::Load, LOCAL_INFILE) => {
+                self.on_local_infile(reply, span)
+            }
+            (Reply::Text | Reply::Binary | Reply::Load, header)
                 if header != reply::EOF && header != LOCAL_INFILE =>
             {
                 let left = self.on_result_set_header(span)?;
@@ -602,8 +666,9 @@ impl Connection {
             Progress::NeedInput(connecting) => {
                 Ok((State::Connecting(connecting), Outcome::Step(Step::NeedInput)))
             }
-            Progress::Connected => {
+            Progress::Connected(options) => {
                 self.recv.set_max_packet(self.limits.max_packet);
+                self.begin_compression(options);
                 Ok((State::Idle, Outcome::Step(Step::Connected)))
             }
             Progress::Refused(error) => Ok((State::Dead, Outcome::Refused(error))),
@@ -612,8 +677,12 @@ impl Connection {
 
     // Input.
 
-    /// Takes bytes out of TLS; `false` if there are none.
+    /// Takes bytes out of what is between here and the transport; `false` if there are none.
     pub(super) fn pull(&mut self) -> Result<bool, Fault> {
+        #[cfg(feature = "compress")]
+        if self.compress.is_some() {
+            return self.pull_frames();
+        }
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
             let progress = tls.decrypt(&mut self.recv)?;
@@ -634,6 +703,10 @@ impl Connection {
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
             tls.make_room();
+        }
+        #[cfg(feature = "compress")]
+        if let Some(compress) = &mut self.compress {
+            compress.make_room();
         }
     }
 
@@ -670,6 +743,10 @@ impl Connection {
         if let Some(tls) = &mut self.tls {
             tls.outgoing.clear();
         }
+        #[cfg(feature = "compress")]
+        if let Some(compress) = &mut self.compress {
+            compress.outgoing.clear();
+        }
         self.row = Span::default();
     }
 
@@ -701,12 +778,21 @@ impl Connection {
                 Lost::BeforeGreeting
             }
             State::Connecting(_) => Lost::Login,
-            _ if self.recv.in_packet() => Lost::InPacket,
+            _ if self.in_packet() => Lost::InPacket,
             State::Idle => Lost::Idle,
             State::Reply(_) => Lost::BeforeReply,
             _ => Lost::InReply,
         };
         self.die(Kind::ConnectionLost(lost).into())
+    }
+
+    /// Whether the input stands in the middle of a packet, or of a frame.
+    fn in_packet(&self) -> bool {
+        #[cfg(feature = "compress")]
+        if self.compress.as_ref().is_some_and(|compress| compress.in_frame()) {
+            return true;
+        }
+        self.recv.in_packet()
     }
 
     pub(super) fn error_context(&self, sent: Sent, fatal: bool) -> server::Context {
@@ -727,4 +813,6 @@ pub(super) enum Outcome {
     Step(Step),
     /// The server refused: not a fault of the connection.
     Refused(ServerError),
+    /// The caller asked for what cannot be.
+    Failed(UsageError),
 }

@@ -6,7 +6,7 @@
 //! ```text
 //!        spare() / received(n)                     send_buf() / sent(n)
 //!   bytes ───────────────▶ ┌────────────────────┐ ────────────────▶ bytes
-//!                          │ TLS   receive window│
+//!                          │ TLS, compression    │
 //!   query(), ping() … ───▶ │       packets       │ ───▶ step() ─▶ Step
 //!                          │       state         │      row(), columns(), done()
 //!                          └────────────────────┘
@@ -28,10 +28,13 @@
 )]
 
 mod command;
+#[cfg_attr(not(feature = "compress"), path = "compress/absent.rs")]
+mod compress;
 mod connect;
 mod connection;
 mod exchange;
 mod field;
+mod infile;
 mod recv;
 mod send;
 mod server_info;

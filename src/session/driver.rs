@@ -43,6 +43,11 @@ impl Session {
     /// Writes until nothing is left to write, without waiting for input. If the peer sends
     /// meanwhile, that is taken.
     pub(super) async fn flush(&mut self) -> Result<()> {
+        self.write_out().await.map_err(|error| self.io_error(IoTask::Write, error))
+    }
+
+    /// [`flush`](Self::flush) that leaves a failure to the caller.
+    pub(super) async fn write_out(&mut self) -> io::Result<()> {
         poll_fn(|cx| {
             loop {
                 if let Poll::Ready(sent) = self.poll_send(cx) {
@@ -58,7 +63,6 @@ impl Session {
             }
         })
         .await
-        .map_err(|error| self.io_error(IoTask::Write, error))
     }
 
     /// Writes what is to be written and reads what is there, until some input came.

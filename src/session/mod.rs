@@ -5,6 +5,7 @@ mod chunked;
 mod connect;
 mod driver;
 mod input;
+mod load;
 mod long_data;
 mod rows;
 mod statement;
@@ -27,7 +28,7 @@ pub use statement::{Query, Statement};
 pub(crate) use transaction::Guard;
 pub use transaction::{IsolationLevel, Transaction, TransactionOptions};
 
-use crate::config::Config;
+use crate::config::{Compression, Config};
 use crate::error::{Result, UsageError};
 use crate::login::set_names;
 use crate::params::{Params, encode};
@@ -304,6 +305,12 @@ impl Session {
         self.connection.is_encrypted()
     }
 
+    /// What compresses the bytes on the wire, if anything does.
+    #[must_use]
+    pub fn compression(&self) -> Option<Compression> {
+        self.connection.compression()
+    }
+
     /// The authentication plugin that logged the session in.
     #[must_use]
     pub fn auth_plugin(&self) -> &'static str {
@@ -352,11 +359,16 @@ impl Session {
         self.check_transaction()
     }
 
+    /// Bytes received and inflated so far.
+    fn worked_through(&self) -> u64 {
+        self.received.saturating_add(self.connection.inflated())
+    }
+
     /// Reads and throws away what an earlier command left.
     pub(super) async fn drain(&mut self) -> Result<()> {
         let limits = &self.config.limits;
         let (max_discard, max_results) = (limits.max_discard, limits.max_results);
-        let last = self.received.saturating_add(max_discard);
+        let last = self.worked_through().saturating_add(max_discard);
         let mut results = 0;
         let mut looked = false;
         self.connection.skip_rows();
@@ -368,7 +380,7 @@ impl Session {
                     looked = true;
                 }
                 Ok(Step::NeedInput) => {
-                    if self.received > last || results > max_results {
+                    if self.worked_through() > last || results > max_results {
                         self.connection.abort();
                         return Err(UsageError::AbandonedResult { max_discard }.into());
                     }
@@ -381,6 +393,7 @@ impl Session {
                         self.closing.add(prepared.statement);
                     }
                 }
+                Ok(Step::LocalInfile) => self.leave_file().await?,
                 Ok(_) => self.connection.skip_rows(),
                 // It was about what nobody waits for any more.
                 Err(error) if !error.is_fatal() => self.note_transaction(&error),

@@ -26,6 +26,7 @@ mod servers;
 
 mod accounts;
 mod calls;
+mod compression;
 mod cursors;
 mod facts;
 mod foreign;
@@ -33,6 +34,7 @@ mod greeting;
 mod large;
 mod large_values;
 mod leaving;
+mod load_local;
 mod names;
 mod queries;
 mod random;

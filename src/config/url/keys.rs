@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::{ClientIdentity, SslMode};
+use super::super::{ClientIdentity, Compression, SslMode};
 use super::escape::{decode, decode_text};
 use super::{Config, ConfigError, Endpoint, PemSource};
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 13] = [
     "ssl-mode",
     "ssl-ca",
     "ssl-cert",
@@ -18,10 +18,13 @@ const KEYS: [&str; 10] = [
     "found-rows",
     "collation",
     "max-packet",
+    "compression",
+    "compression-level",
+    "compression-threshold",
 ];
 
 /// Options that exist but have no key (T-25), with the setter to use.
-const CODE_ONLY: [&str; 2] = ["multi-statements", "fetch-server-public-key"];
+const CODE_ONLY: [&str; 3] = ["multi-statements", "fetch-server-public-key", "local-infile"];
 
 /// The query as read so far: the keys seen, and what takes more than one key to judge.
 #[derive(Default)]
@@ -91,6 +94,20 @@ impl Options {
                 config.limits.max_packet =
                     digits(&value).ok_or_else(|| bad_value(key, "a number of bytes"))?;
             }
+            "compression" => {
+                let algorithms = value.split(',').map(str::parse::<Compression>);
+                config.compression.algorithms = algorithms
+                    .collect::<Result<_, _>>()
+                    .map_err(|_| bad_value(key, "`zlib`, `zstd`, or both with a comma between"))?;
+            }
+            "compression-level" => {
+                let level = digits(&value).ok_or_else(|| bad_value(key, "a number from 1 to 22"))?;
+                config.compression.level = Some(level);
+            }
+            "compression-threshold" => {
+                config.compression.threshold =
+                    digits(&value).ok_or_else(|| bad_value(key, "a number of bytes"))?;
+            }
             // `known_key` gives nothing else.
             _ => {}
         }
@@ -134,6 +151,17 @@ pub(super) fn print(config: &Config) -> Vec<(&'static str, String)> {
     }
     if config.limits.max_packet != defaults.limits.max_packet {
         pairs.push(("max-packet", config.limits.max_packet.to_string()));
+    }
+    let (compression, default) = (&config.compression, &defaults.compression);
+    if !compression.algorithms.is_empty() {
+        let names: Vec<_> = compression.algorithms.iter().map(|each| each.name()).collect();
+        pairs.push(("compression", names.join(",")));
+    }
+    if let Some(level) = compression.level {
+        pairs.push(("compression-level", level.to_string()));
+    }
+    if compression.threshold != default.threshold {
+        pairs.push(("compression-threshold", compression.threshold.to_string()));
     }
     pairs
 }
