@@ -164,7 +164,8 @@ fn e18_f33_lies_of_a_frame() {
             for cuts in [Cuts::Whole, Cuts::Sizes(vec![1])] {
                 let events = trace(&conversation, &cuts, Reading::Rows);
                 let errors = errors(&events);
-                let found = errors.iter().any(|text| text.contains(&format!("Compressed({error})")));
+                let found =
+                    errors.iter().any(|text| text.contains(&format!("Compressed({error})")));
                 // The OK was whole before the lie came out, so its statement is done.
                 assert!(found, "{algorithm} {plain_length} {error}: {events:?}");
             }
@@ -224,8 +225,7 @@ fn t31_empty_frames_forever() {
             frame(&mut reply, (sequence + 1) as u8, 0, b"");
         }
         compressed(&mut reply, Compression::Zlib, (count + 1) as u8, &ok());
-        let events =
-            trace(&answered_by(Compression::Zlib, reply), &Cuts::Whole, Reading::Rows);
+        let events = trace(&answered_by(Compression::Zlib, reply), &Cuts::Whole, Reading::Rows);
         let refused = errors(&events).iter().any(|text| text.contains("Empty"));
         assert_eq!(refused, count > 8, "{count}: {events:?}");
     }

@@ -1,6 +1,5 @@
 //! The compressed protocol around a conversation.
 
-use flate2::{Compress, Compression as Level, FlushCompress};
 use mywire::Compression;
 use mywire::wire::compressed::HEADER_SIZE;
 use mywire::wire::{CompressedHeader, PacketHeader};
@@ -42,9 +41,7 @@ pub fn framed(
 fn replies(turn: &[u8]) -> Vec<&[u8]> {
     let mut places = Vec::new();
     let (mut at, mut before) = (0, None);
-    while let Some((header, _)) =
-        turn.get(at..).and_then(|rest| rest.split_first_chunk::<4>())
-    {
+    while let Some((header, _)) = turn.get(at..).and_then(|rest| rest.split_first_chunk::<4>()) {
         let header = PacketHeader::decode(*header);
         if header.sequence == 1 && before != Some(0) {
             places.push(at);
@@ -84,14 +81,6 @@ pub fn deflated(algorithm: Compression, plain: &[u8]) -> Vec<u8> {
         Compression::Zstd => {
             ruzstd::encoding::compress_to_vec(plain, ruzstd::encoding::CompressionLevel::Fastest)
         }
-        _ => zlib(plain),
+        _ => miniz_oxide::deflate::compress_to_vec_zlib(plain, 1),
     }
-}
-
-fn zlib(plain: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(plain.len() + plain.len() / 100 + 64);
-    let mut compress = Compress::new(Level::fast(), true);
-    compress.compress_vec(plain, &mut out, FlushCompress::Finish).expect("it fits");
-    assert_eq!(compress.total_in(), plain.len() as u64);
-    out
 }

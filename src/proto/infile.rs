@@ -6,9 +6,9 @@
 //!   Reply(Text, Binary) ─ 0xFB ─ empty file ──▶ Reply(RefusedFile)
 //! ```
 
+use super::Fault;
 #[cfg(doc)]
 use super::Step;
-use super::Fault;
 use super::connection::{Connection, Outcome, State};
 use super::exchange::Reply;
 use super::recv::Span;

@@ -18,11 +18,7 @@ fn algorithms(session: &Session) -> &'static [Compression] {
 }
 
 /// A compressed session of each kind that the server has.
-async fn each_algorithm(
-    target: &Target,
-    config: Config,
-    case: impl AsyncFn(Session, Compression),
-) {
+async fn each_algorithm(target: &Target, config: Config, case: impl AsyncFn(Session, Compression)) {
     let plain = target.local().await;
     for &algorithm in algorithms(&plain) {
         let session = connect(&config.clone().compression([algorithm])).await;
@@ -50,26 +46,32 @@ fn noise(length: usize) -> Vec<u8> {
 fn f40_the_server_compresses_as_agreed() {
     each_server(async |target| {
         for mode in [SslMode::Disabled, SslMode::Preferred] {
-            each_algorithm(target, target.config().ssl_mode(mode), async |mut session, algorithm| {
-                let (_, on): (String, String) =
-                    session.fetch_one("SHOW SESSION STATUS LIKE 'Compression'", ()).await.unwrap();
-                assert_eq!(on, "ON");
-                if !session.is_mariadb() {
-                    let sql = "SHOW SESSION STATUS LIKE 'Compression_algorithm'";
-                    let (_, name): (String, String) = session.fetch_one(sql, ()).await.unwrap();
-                    assert_eq!(name, algorithm.name());
-                }
-                for length in [0, 1, 49, 50, 51, 255, 16_384, 70_000] {
-                    let sql = format!("SELECT '{}', REPEAT('x', {length})", "y".repeat(length));
-                    let (a, b): (String, String) = session.fetch_one(&sql, ()).await.unwrap();
-                    assert_eq!((a.len(), b.len()), (length, length));
-                }
-                for _ in 0..300 {
-                    session.ping().await.unwrap();
-                }
-                usable(&mut session).await;
-                session.close().await.unwrap();
-            })
+            each_algorithm(
+                target,
+                target.config().ssl_mode(mode),
+                async |mut session, algorithm| {
+                    let (_, on): (String, String) = session
+                        .fetch_one("SHOW SESSION STATUS LIKE 'Compression'", ())
+                        .await
+                        .unwrap();
+                    assert_eq!(on, "ON");
+                    if !session.is_mariadb() {
+                        let sql = "SHOW SESSION STATUS LIKE 'Compression_algorithm'";
+                        let (_, name): (String, String) = session.fetch_one(sql, ()).await.unwrap();
+                        assert_eq!(name, algorithm.name());
+                    }
+                    for length in [0, 1, 49, 50, 51, 255, 16_384, 70_000] {
+                        let sql = format!("SELECT '{}', REPEAT('x', {length})", "y".repeat(length));
+                        let (a, b): (String, String) = session.fetch_one(&sql, ()).await.unwrap();
+                        assert_eq!((a.len(), b.len()), (length, length));
+                    }
+                    for _ in 0..300 {
+                        session.ping().await.unwrap();
+                    }
+                    usable(&mut session).await;
+                    session.close().await.unwrap();
+                },
+            )
             .await;
         }
     });
@@ -206,8 +208,10 @@ fn f37_ids_of_frames_follow_each_command() {
         let config = target.local_config().multi_statements(true);
         each_algorithm(target, config, async |mut session, _| {
             for _ in 0..3 {
-                let mut rows =
-                    session.query("SELECT 1; DO 2; SELECT REPEAT('x', 100000); SELECT 4", ()).await.unwrap();
+                let mut rows = session
+                    .query("SELECT 1; DO 2; SELECT REPEAT('x', 100000); SELECT 4", ())
+                    .await
+                    .unwrap();
                 let mut seen = 0;
                 loop {
                     while let Some(row) = rows.next().await.unwrap() {
@@ -219,7 +223,10 @@ fn f37_ids_of_frames_follow_each_command() {
                 }
                 rows.finish().await.unwrap();
                 assert_eq!(seen, 3);
-                assert_eq!(code(session.execute("SELECT nothing FROM nowhere.nothing", ()).await) / 1000, 1);
+                assert_eq!(
+                    code(session.execute("SELECT nothing FROM nowhere.nothing", ()).await) / 1000,
+                    1
+                );
                 session.execute("SELECT 1", ()).await.unwrap();
                 session.reset().await.unwrap();
                 let mut transaction = session.begin().await.unwrap();

@@ -155,7 +155,8 @@ fn a_gibibyte_is_loaded_flat() {
         let line = [&[b'x'; 1023][..], b"\n"].concat();
         let block = std::sync::Arc::new(line.repeat(256));
         let reader = Blocks { left: SIZE, block: &block };
-        let sql = "LOAD DATA LOCAL INFILE '' INTO TABLE t CHARACTER SET binary IGNORE 1000000000 LINES";
+        let sql =
+            "LOAD DATA LOCAL INFILE '' INTO TABLE t CHARACTER SET binary IGNORE 1000000000 LINES";
         let before = start();
         let done = session.load_local(sql, reader).await.unwrap();
         let grown = peak().saturating_sub(before);

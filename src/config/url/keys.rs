@@ -101,7 +101,8 @@ impl Options {
                     .map_err(|_| bad_value(key, "`zlib`, `zstd`, or both with a comma between"))?;
             }
             "compression-level" => {
-                let level = digits(&value).ok_or_else(|| bad_value(key, "a number from 1 to 22"))?;
+                let level =
+                    digits(&value).ok_or_else(|| bad_value(key, "a number from 1 to 22"))?;
                 config.compression.level = Some(level);
             }
             "compression-threshold" => {

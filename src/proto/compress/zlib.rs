@@ -1,9 +1,24 @@
-//! zlib, by flate2.
+//! zlib, by miniz_oxide.
+//!
+//! Its core is used rather than a stream over it, such as flate2's: those lose what was decoded in
+//! front of an error, or do not, depending on how the input was cut (G6).
 
-use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use std::fmt;
+
+use miniz_oxide::deflate::core::{
+    CompressorOxide, TDEFLFlush, TDEFLStatus, compress, create_comp_flags_from_zip_params,
+};
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::inflate_flags::{
+    TINFL_FLAG_COMPUTE_ADLER32, TINFL_FLAG_HAS_MORE_INPUT, TINFL_FLAG_PARSE_ZLIB_HEADER,
+};
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
 use super::codec::Inflated;
 use crate::error::BadFrame;
+
+/// How far back deflate's copies reach, in bytes.
+const WINDOW: usize = 32 << 10;
 
 /// The most that a frame's output grows by at a time, in bytes.
 const GROWTH: usize = 32 << 10;
@@ -12,38 +27,93 @@ const GROWTH: usize = 32 << 10;
 const DEFAULT_LEVEL: u8 = 6;
 const MAX_LEVEL: u8 = 9;
 
-#[derive(Debug)]
-pub(super) struct Inflater(Decompress);
+const INFLATE_FLAGS: u32 =
+    TINFL_FLAG_PARSE_ZLIB_HEADER | TINFL_FLAG_COMPUTE_ADLER32 | TINFL_FLAG_HAS_MORE_INPUT;
+
+pub(super) struct Inflater {
+    core: Box<DecompressorOxide>,
+    /// The last output, in a ring. `[start, end)` is not taken yet.
+    window: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// How the data ended.
+    ended: Option<Result<bool, BadFrame>>,
+}
+
+impl fmt::Debug for Inflater {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inflater").field("ended", &self.ended).finish_non_exhaustive()
+    }
+}
 
 impl Inflater {
     pub(super) fn new() -> Self {
-        Self(Decompress::new(true))
+        Self { core: Box::default(), window: vec![0; WINDOW], start: 0, end: 0, ended: None }
     }
 
     /// Gets ready for another frame.
     pub(super) fn reset(&mut self) {
-        self.0.reset(true);
+        self.core.init();
+        self.start = 0;
+        self.end = 0;
+        self.ended = None;
     }
 
     pub(super) fn inflate(&mut self, body: &[u8], out: &mut [u8]) -> Inflated {
-        let (taken, made) = (self.0.total_in(), self.0.total_out());
-        let outcome = self.0.decompress(body, out, FlushDecompress::None);
-        let since = |now: u64, before| usize::try_from(now.saturating_sub(before)).unwrap_or(0);
-        Inflated {
-            taken: since(self.0.total_in(), taken),
-            made: since(self.0.total_out(), made),
-            ended: outcome.map(|status| status == Status::StreamEnd).map_err(|_| BadFrame::Corrupt),
+        let (mut taken, mut made) = (0, 0);
+        loop {
+            made += self.take(out.get_mut(made..).unwrap_or_default());
+            if self.start < self.end {
+                return Inflated { taken, made, ended: Ok(false) };
+            }
+            if let Some(ended) = self.ended {
+                return Inflated { taken, made, ended };
+            }
+            if self.end == WINDOW {
+                self.end = 0;
+            }
+            self.start = self.end;
+            let rest = body.get(taken..).unwrap_or_default();
+            let (status, read, written) =
+                decompress(&mut self.core, rest, &mut self.window, self.end, INFLATE_FLAGS);
+            taken += read;
+            self.end += written;
+            match status {
+                TINFLStatus::HasMoreOutput => {}
+                TINFLStatus::NeedsMoreInput if written > 0 => {}
+                TINFLStatus::NeedsMoreInput => return Inflated { taken, made, ended: Ok(false) },
+                TINFLStatus::Done => self.ended = Some(Ok(true)),
+                _ => self.ended = Some(Err(BadFrame::Corrupt)),
+            }
         }
+    }
+
+    /// Takes what there is of the output, as far as there is space for it.
+    fn take(&mut self, out: &mut [u8]) -> usize {
+        let ready = self.window.get(self.start..self.end).unwrap_or_default();
+        let len = ready.len().min(out.len());
+        if let (Some(to), Some(from)) = (out.get_mut(..len), ready.get(..len)) {
+            to.copy_from_slice(from);
+        }
+        self.start += len;
+        len
     }
 }
 
-#[derive(Debug)]
-pub(super) struct Deflater(Compress);
+pub(super) struct Deflater(Box<CompressorOxide>);
+
+impl fmt::Debug for Deflater {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Deflater").finish_non_exhaustive()
+    }
+}
 
 impl Deflater {
     pub(super) fn new(level: Option<u8>) -> Self {
         let level = level.unwrap_or(DEFAULT_LEVEL).min(MAX_LEVEL);
-        Self(Compress::new(Compression::new(level.into()), true))
+        // With zlib's header, and the default strategy.
+        let flags = create_comp_flags_from_zip_params(level.into(), 1, 0);
+        Self(Box::new(CompressorOxide::new(flags)))
     }
 
     /// Appends `plain` as one zlib stream; `false` if that is not shorter. Then what was appended
@@ -51,13 +121,20 @@ impl Deflater {
     pub(super) fn deflate(&mut self, plain: &[u8], out: &mut Vec<u8>) -> bool {
         self.0.reset();
         let start = out.len();
+        let (mut taken, mut made) = (0, 0);
         loop {
-            let taken = usize::try_from(self.0.total_in()).unwrap_or(usize::MAX);
+            out.resize(start + made + GROWTH.min(plain.len().max(1)), 0);
+            let space = out.get_mut(start + made..).unwrap_or_default();
             let rest = plain.get(taken..).unwrap_or_default();
-            out.reserve(GROWTH.min(plain.len()));
-            match self.0.compress_vec(rest, out, FlushCompress::Finish) {
-                Ok(Status::StreamEnd) => return out.len() - start < plain.len(),
-                Ok(_) if out.len() - start < plain.len() => {}
+            let (status, read, written) = compress(&mut self.0, rest, space, TDEFLFlush::Finish);
+            taken += read;
+            made += written;
+            match status {
+                TDEFLStatus::Done => {
+                    out.truncate(start + made);
+                    return made < plain.len();
+                }
+                TDEFLStatus::Okay if made < plain.len() => {}
                 _ => return false,
             }
         }
