@@ -140,3 +140,44 @@ impl Deflater {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// F-39: the documentation's example.
+    #[test]
+    fn f39_the_example_of_the_documentation() {
+        let body = b"\x78\x9c\xd3\x63\x60\x60\x60\x2e\x4e\xcd\x49\x4d\x2e\x51\x50\x32\x30\
+            \x34\x32\x36\x31\x35\x33\xb7\xb0\xc4\xcd\x52\x02\x00\x0c\xd1\x0a\x6c";
+        let plain = b"\x2e\0\0\0\x03select \"012345678901234567890123456789012345\"";
+        for piece in [1, 5, body.len()] {
+            let mut inflater = Inflater::new();
+            inflater.reset();
+            let (mut out, mut at, mut ended) = ([0; 60], 0, false);
+            for part in body.chunks(piece) {
+                let Inflated { taken, made, ended: end } = inflater.inflate(part, &mut out[at..]);
+                assert_eq!(taken, part.len());
+                at += made;
+                ended = end.unwrap();
+            }
+            assert!(ended);
+            assert_eq!(out[..at], plain[..]);
+        }
+    }
+
+    #[test]
+    fn what_does_not_get_shorter_says_so() {
+        let mut deflater = Deflater::new(None);
+        let mut out = b"before".to_vec();
+        assert!(!deflater.deflate(b"abc", &mut out));
+        out.truncate(6);
+        let plain = [7; 100_000];
+        assert!(deflater.deflate(&plain, &mut out));
+        let mut inflater = Inflater::new();
+        let mut back = vec![0; plain.len()];
+        let inflated = inflater.inflate(&out[6..], &mut back);
+        assert_eq!((inflated.made, inflated.taken), (plain.len(), out.len() - 6));
+        assert!(back == plain);
+    }
+}
