@@ -39,11 +39,11 @@ fn trace(conversation: &Conversation, cuts: &Cuts, reading: Reading) -> Vec<Even
 }
 
 fn errors(events: &[Event]) -> Vec<&str> {
-    let text = |event| match event {
-        &Event::Error { ref text, .. } => Some(&**text),
+    let texts = events.iter().map(|event| match event {
+        Event::Error { text, .. } => Some(&**text),
         _ => None,
-    };
-    events.iter().filter_map(text).collect()
+    });
+    texts.flatten().collect()
 }
 
 /// A conversation of one query, whose reply `write` makes, and a ping; in packets.

@@ -40,6 +40,7 @@ mod send;
 mod server_info;
 #[cfg(feature = "tls")]
 mod tls;
+mod transport;
 mod view;
 
 pub use connect::{Login, TlsPlan, Transport};
