@@ -5,9 +5,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 count() {
   echo "$(($(cargo tree -e normal --prefix none "$@" | sed 's/ (.*//' | sort -u | wc -l) - 1))"
 }
-printf '%-40s %s\n' \
+printf '%-52s %s\n' \
   '--no-default-features' "$(count --no-default-features)" \
   '--no-default-features --features tokio' "$(count --no-default-features --features tokio)" \
+  '--no-default-features --features blocking' "$(count --no-default-features --features blocking)" \
+  '--no-default-features --features blocking,tls,ring' \
+    "$(count --no-default-features --features blocking,tls,ring)" \
+  '--no-default-features --features codec' "$(count --no-default-features --features codec)" \
+  'default features and stream' "$(count --features stream)" \
   '--no-default-features --features tls,ring' "$(count --no-default-features --features tls,ring)" \
   '--no-default-features --features rsa' "$(count --no-default-features --features rsa)" \
   'default features' "$(count)" \

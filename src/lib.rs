@@ -24,6 +24,7 @@
 //! # Where to look
 //!
 //! - [`Session`] opens a session and runs statements; [`Rows`] streams what they return.
+//! - `blocking`, behind the feature of that name, has the same for code without a runtime.
 //! - [`Row::decode`] reads a row as a tuple, [`Row::get`] one value; [`FromValue`] lists the types.
 //! - [`Config`] has the options and the form of URLs, [`SslMode`] what TLS does, [`Limits`] what a
 //!   server may cost.
@@ -54,12 +55,15 @@
 //! |---|---|---|
 //! | `tokio` | yes | [`Session`] over tokio's sockets |
 //! | `blocking` | no | `blocking::Session`: the same without a runtime |
+//! | `stream` | no | [`Rows::into_stream`](Rows#method.into_stream): owned rows as a `futures` stream; turns on `tokio` |
+//! | `codec` | no | `codec::PacketCodec` for `tokio_util`'s `Framed`: whole packets, for proxies |
 //! | `tls` | yes | TLS by rustls; needs a provider: `ring`, or the process's own |
 //! | `ring` | yes | ring as rustls's provider; compiles a little C |
 //! | `webpki-roots` | yes | Mozilla's CA certificates, for `VERIFY_IDENTITY` without a CA |
 //! | `compress` | yes | compression of the bytes on the wire by zlib, for [`Config::compression`] |
 //! | `zstd` | no | the same by Zstandard |
-//! | `rsa` | no | caching_sha2_password's full login over plain TCP |
+//! | `rsa` | no | caching_sha2_password's full login over plain TCP, sha256_password without TLS |
+//! | `ed25519`, `parsec` | no | MariaDB's plugins of these names |
 //! | `chrono`, `time`, `jiff` | no | the types of these crates as values of DATE, TIME, DATETIME and TIMESTAMP |
 //! | `uuid` | no | `Uuid` as a value |
 //! | `rust_decimal`, `bigdecimal` | no | the types of these crates as values of DECIMAL |
@@ -71,12 +75,15 @@
 pub mod auth;
 #[cfg(feature = "blocking")]
 pub mod blocking;
+#[cfg(feature = "codec")]
+pub mod codec;
 mod columns;
 pub mod config;
 pub mod error;
 mod login;
 mod named;
 mod params;
+mod password_source;
 pub mod proto;
 mod row;
 mod secret;
@@ -104,6 +111,8 @@ pub use params::Params;
 pub use proto::Done;
 pub use row::{Batch, ColumnIndex, FromRow, OwnedRow, Row};
 pub use secret::Secret;
+#[cfg(feature = "stream")]
+pub use session::RowStream;
 #[cfg(feature = "tokio")]
 pub use session::{ChunkedRow, Field, Rows, Session, Transaction};
 #[cfg(any(feature = "tokio", feature = "blocking"))]

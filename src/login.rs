@@ -2,6 +2,7 @@
 
 use crate::config::{Config, Endpoint};
 use crate::error::Result;
+use crate::password_source::password;
 use crate::proto::{Login, TlsPlan, Transport};
 use crate::wire::{Capabilities, ConnectAttributes};
 
@@ -13,7 +14,7 @@ impl Login {
     /// The login that a configuration stands for, to drive a
     /// [`Connection`](crate::proto::Connection) without one of the fronts.
     ///
-    /// Reads the files of certificates that it names. Fails, before anything is sent, if
+    /// Reads the files of certificates and of the password that it names. Fails, before anything is sent, if
     /// [`Config::validate`] does, or a file or TLS setting cannot be used.
     pub fn from_config(config: &Config) -> Result<Self> {
         config.validate()?;
@@ -22,7 +23,9 @@ impl Login {
 }
 
 fn from_valid(config: &Config) -> Result<Login> {
-    let mut login = Login::new(config.user.clone(), config.password.clone());
+    let mut login = Login::new(config.user.clone(), password(config)?);
+    login.password2 = config.credentials.password2.clone();
+    login.password3 = config.credentials.password3.clone();
     login.database = config.database.clone();
     for (wanted, capability) in [
         (config.found_rows, Capabilities::FOUND_ROWS),

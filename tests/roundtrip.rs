@@ -210,6 +210,16 @@ proptest! {
         // Its first bytes are the SSL request's (H-22).
         prop_assert_eq!(SslRequest::decode(&payload[..SslRequest::SIZE]), Ok(login.ssl_request()));
         prop_assert_eq!(LoginRequest::decode(&payload), Ok(login));
+        let change = ChangeUser {
+            user: &user,
+            auth_response: &auth_response[..auth_response.len().min(255)],
+            database: &database,
+            collation: u16::from(collation) << 4,
+            auth_plugin: login.auth_plugin,
+            attributes: login.attributes,
+        };
+        let payload = encoded(|out| change.encode(capabilities, out).unwrap());
+        prop_assert_eq!(ChangeUser::decode(&payload, capabilities), Ok(change));
     }
 
     #[test]
@@ -640,6 +650,11 @@ fn check(payload: &[u8], capabilities: Capabilities, columns: usize) -> Result<(
     survives!(AuthMoreData::decode(payload), |value, out| value.encode(&mut out), |again| {
         AuthMoreData::decode(again)
     });
+    survives!(
+        ChangeUser::decode(payload, capabilities),
+        |value, out| value.encode(capabilities, &mut out).unwrap(),
+        |again| ChangeUser::decode(again, capabilities)
+    );
     survives!(Command::decode(payload), |value, out| value.encode(&mut out), |again| {
         Command::decode(again)
     });

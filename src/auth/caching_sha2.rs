@@ -19,6 +19,7 @@
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::clear::terminated;
 use super::{AuthError, Channel, Nonce, Policy, Response};
 use crate::secret::Secret;
 
@@ -105,15 +106,6 @@ fn sha256(parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {
         hasher.update(part);
     }
     Zeroizing::new(hasher.finalize().into())
-}
-
-/// The password with the NUL that ends it, in a buffer that never moved (T-81).
-pub(super) fn terminated(password: &Secret) -> Zeroizing<Vec<u8>> {
-    let password = password.expose();
-    let mut bytes = Zeroizing::new(Vec::with_capacity(password.len() + 1));
-    bytes.extend_from_slice(password);
-    bytes.push(0);
-    bytes
 }
 
 #[cfg(test)]

@@ -15,12 +15,52 @@ pub enum AuthError {
         /// The plugin's name, printable and cut to 64 characters.
         plugin: String,
     },
-    /// The server's nonce does not have the 20 bytes that the plugin needs.
+    /// The plugin is part of this client, and this build does without it.
+    FeatureOff {
+        /// The plugin's name.
+        plugin: &'static str,
+        /// The feature that builds it in.
+        feature: &'static str,
+    },
+    /// The plugin gives the password to whoever is at the other end, and nobody has proved to be
+    /// the server; none of it was written (A-30, A-54).
+    ChannelNotVerified {
+        /// The plugin's name.
+        plugin: &'static str,
+    },
+    /// The account has a further factor, and no password is configured for it. Those of the other
+    /// factors are never tried (T-11).
+    FactorWithoutPassword {
+        /// The plugin's name.
+        plugin: &'static str,
+    },
+    /// The server asks a question that nobody here answers.
+    QuestionUnanswered {
+        /// The question, printable and cut to 64 characters.
+        question: String,
+    },
+    /// A plugin of the caller's gave up.
+    Plugin {
+        /// The plugin's name.
+        plugin: String,
+        /// Why, as a clause without a full stop; it is shown, so it must not hold a secret.
+        reason: String,
+    },
+    /// The server wants more rounds of key derivation than this client does for anybody (T-36).
+    IterationFactor {
+        /// What the server wants; each step doubles the work.
+        factor: u8,
+        /// The most that is done.
+        max: u8,
+    },
+    /// The server's nonce does not have as many bytes as the plugin needs.
     NonceLength {
         /// The plugin's name.
         plugin: &'static str,
         /// Bytes received.
         length: usize,
+        /// Bytes that it has to have.
+        wanted: usize,
     },
     /// The server sent data that the plugin does not expect at this point.
     UnexpectedData {
@@ -49,13 +89,21 @@ pub enum AuthError {
 impl AuthError {
     /// Keeps of the server's name only what is fit for a log line.
     pub(crate) fn refused(plugin: &[u8]) -> Self {
-        let printable = String::from_utf8_lossy(plugin)
-            .chars()
-            .take(64)
-            .flat_map(|c| if c == '\'' { vec![c] } else { c.escape_debug().collect() })
-            .collect();
-        Self::PluginRefused { plugin: printable }
+        Self::PluginRefused { plugin: printable(plugin) }
     }
+
+    /// The same of a question.
+    pub(super) fn unanswered(question: &[u8]) -> Self {
+        Self::QuestionUnanswered { question: printable(question) }
+    }
+}
+
+fn printable(text: &[u8]) -> String {
+    String::from_utf8_lossy(text)
+        .chars()
+        .take(64)
+        .flat_map(|c| if c == '\'' { vec![c] } else { c.escape_debug().collect() })
+        .collect()
 }
 
 impl fmt::Display for AuthError {
@@ -69,9 +117,40 @@ impl fmt::Display for AuthError {
                     way_out(plugin)
                 )
             }
-            Self::NonceLength { plugin, length } => write!(
+            Self::FeatureOff { plugin, feature } => write!(
                 f,
-                "The server's challenge for {plugin} has {length} bytes instead of 20; it is \
+                "The server asks for the authentication plugin `{plugin}`, which this build cannot \
+                 answer here (it names one for accounts that do not exist, too). Build mywire with its \
+                 feature `{feature}`, or let the account use another plugin."
+            ),
+            Self::ChannelNotVerified { plugin } => write!(
+                f,
+                "The server asks for `{plugin}`, which gives the password to whoever is at the \
+                 other end. Connect over TLS with the server verified (ssl-mode=VERIFY_IDENTITY or \
+                 VERIFY_CA) or over a Unix socket."
+            ),
+            Self::FactorWithoutPassword { plugin } => write!(
+                f,
+                "The server asks for a further factor, by `{plugin}`, and no password is \
+                 configured for that factor. Set it with Config::password2 or Config::password3."
+            ),
+            Self::QuestionUnanswered { question } => write!(
+                f,
+                "The server asks \"{question}\", and nobody answers. Give the answers with \
+                 Config::answer_questions."
+            ),
+            Self::Plugin { plugin, reason } => {
+                write!(f, "The authentication plugin `{plugin}` gave up: {reason}.")
+            }
+            Self::IterationFactor { factor, max } => write!(
+                f,
+                "The server wants a key derived with factor {factor}, and this client stops at \
+                 {max}, because each step doubles the work; it is misconfigured, or no honest \
+                 server."
+            ),
+            Self::NonceLength { plugin, length, wanted } => write!(
+                f,
+                "The server's challenge for {plugin} has {length} bytes instead of {wanted}; it is \
                  broken, or something between us and it is."
             ),
             Self::UnexpectedData { plugin } => write!(
@@ -105,14 +184,14 @@ impl fmt::Display for AuthError {
 impl std::error::Error for AuthError {}
 
 #[cfg(feature = "rsa")]
-const PROTECTION: &str = "The server wants the full caching_sha2_password exchange, which would \
-    show the password to the network. Use TLS (ssl-mode=REQUIRED or stricter), connect over a Unix \
+const PROTECTION: &str = "The server wants the password itself (the full exchange of \
+    caching_sha2_password, or sha256_password), which would show it to the network. Use TLS (ssl-mode=REQUIRED or stricter), connect over a Unix \
     socket, or pin the server's RSA key with Config::server_public_key_pem (or, if you trust the \
     network, allow Config::fetch_server_public_key).";
 
 #[cfg(not(feature = "rsa"))]
-const PROTECTION: &str = "The server wants the full caching_sha2_password exchange, which would \
-    show the password to the network. Use TLS (ssl-mode=REQUIRED or stricter), connect over a Unix \
+const PROTECTION: &str = "The server wants the password itself (the full exchange of \
+    caching_sha2_password, or sha256_password), which would show it to the network. Use TLS (ssl-mode=REQUIRED or stricter), connect over a Unix \
     socket, or build mywire with its feature `rsa` and pin the server's RSA key with \
     Config::server_public_key_pem.";
 
@@ -123,15 +202,18 @@ fn way_out(plugin: &str) -> &'static str {
              server, for a current plugin."
         }
         "mysql_clear_password" | "dialog" => {
-            "It would hand the password itself to the server; let the account use \
-             caching_sha2_password."
+            "It would hand the password itself to the server: allow that with \
+             Config::allow_clear_text_passwords and connect over verified TLS or a Unix socket, or \
+             let the account use caching_sha2_password."
         }
-        "caching_sha2_password" | "mysql_native_password" => {
-            "Allow it again, or let the account use another one."
-        }
+        "caching_sha2_password"
+        | "mysql_native_password"
+        | "sha256_password"
+        | "client_ed25519"
+        | "parsec" => "Allow it again, or let the account use another one.",
         _ => {
-            "This client cannot answer it; let the account use caching_sha2_password or \
-             mysql_native_password."
+            "This client cannot answer it by itself: add it with Config::auth_plugin, or let the \
+             account use caching_sha2_password or mysql_native_password."
         }
     }
 }
@@ -146,7 +228,7 @@ mod tests {
         let shown = |name: &[u8]| AuthError::refused(name).to_string();
         assert!(shown(b"evil\r\n\x1b[31m\0").contains(r"`evil\r\n\u{1b}[31m\0`"));
         assert!(shown(b"\xff\xfe").contains('\u{fffd}'));
-        assert!(shown(&[b'x'; 100_000]).len() < 300);
-        assert!(shown(&[0; 100_000]).len() < 500);
+        assert!(shown(&[b'x'; 100_000]).len() < 400);
+        assert!(shown(&[0; 100_000]).len() < 600);
     }
 }

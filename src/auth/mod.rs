@@ -35,19 +35,37 @@
     )
 )]
 
+mod built_in;
 mod caching_sha2;
+mod clear;
+#[cfg(any(feature = "ed25519", feature = "parsec"))]
+mod curve;
+mod dialog;
+mod ed25519;
 mod error;
 mod native;
+mod parsec;
+#[cfg(feature = "parsec")]
+mod pbkdf2;
+mod plugin;
+mod policy;
 #[cfg(feature = "rsa")]
 mod rsa;
+mod sha256;
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
+use built_in::BuiltIn;
 use caching_sha2::CachingSha2;
+use dialog::Dialog;
+pub use dialog::Question;
 pub use error::AuthError;
+pub use plugin::{Plugin, PluginContext, PluginExchange};
+pub use policy::{Answers, Policy};
+use sha256::Sha256;
 
 /// How well the bytes that we write are protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,67 +86,22 @@ impl Channel {
     pub fn is_private(self) -> bool {
         self != Self::Plain
     }
-}
 
-/// What the configuration allows in authentication.
-///
-/// By default every plugin that is built in is allowed, which is A-56 as far as built, and no RSA
-/// key is known or fetched.
-#[derive(Clone, Debug)]
-pub struct Policy {
-    allowed: Vec<Plugin>,
-    server_public_key: Option<Vec<u8>>,
-    fetch_server_public_key: bool,
-}
-
-impl Policy {
-    /// Allows only the plugins named; names of plugins that are not built in are ignored.
-    pub fn allow_only<'a>(mut self, plugins: impl IntoIterator<Item = &'a str>) -> Self {
-        let named = plugins.into_iter().filter_map(|name| Plugin::from_name(name.as_bytes()));
-        self.allowed = named.collect();
-        self
-    }
-
-    /// Pins the server's RSA public key, PEM. A key that the server sends is then not used.
-    pub fn server_public_key_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.server_public_key = Some(pem.into());
-        self
-    }
-
-    /// Allows asking the server for its RSA public key over plain TCP (T-07).
-    pub fn fetch_server_public_key(mut self, allow: bool) -> Self {
-        self.fetch_server_public_key = allow;
-        self
-    }
-
-    /// Whether the plugin of this name is built in and allowed.
-    pub fn allows(&self, plugin: &[u8]) -> bool {
-        Plugin::from_name(plugin).is_some_and(|plugin| self.allowed.contains(&plugin))
-    }
-
-    /// The allowed plugin to name to a server whose own choice is not allowed (H-35), the strongest
-    /// first; `None` if none is.
-    ///
-    /// Name it together with its response to the greeting's nonce, if that has 20 bytes: a server
-    /// whose account happens to use this plugin takes what came with the name as the answer.
-    pub fn preferred(&self) -> Option<&'static str> {
-        Plugin::ALL.into_iter().find(|plugin| self.allowed.contains(plugin)).map(Plugin::name)
-    }
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            allowed: Plugin::ALL.to_vec(),
-            server_public_key: None,
-            fetch_server_public_key: false,
-        }
+    /// Whether it is certain, besides, who reads: what hands the password over waits for that
+    ///
+    pub fn is_proved(self) -> bool {
+        matches!(self, Self::TlsVerified | Self::UnixSocket)
     }
 }
 
 /// Whether the plugin of this name is built in; [`Policy::allows`] also asks the policy.
 pub fn is_supported(plugin: &[u8]) -> bool {
-    Plugin::from_name(plugin).is_some()
+    BuiltIn::from_name(plugin).is_some_and(BuiltIn::is_built)
+}
+
+/// The names of the plugins that are built in with the features of this build.
+pub fn supported() -> impl Iterator<Item = &'static str> {
+    BuiltIn::ALL.into_iter().filter(|plugin| plugin.is_built()).map(BuiltIn::name)
 }
 
 /// What to do with the server's last packet.
@@ -137,6 +110,14 @@ pub enum Response {
     Send(Zeroizing<Vec<u8>>),
     /// Write nothing and read on.
     Wait,
+}
+
+impl Response {
+    /// Bytes to write; nothing at all makes an empty packet.
+    #[must_use]
+    pub fn send(bytes: impl Into<Vec<u8>>) -> Self {
+        Self::Send(Zeroizing::new(bytes.into()))
+    }
 }
 
 impl fmt::Debug for Response {
@@ -153,60 +134,73 @@ impl fmt::Debug for Response {
 ///
 /// It keeps no secret. The caller hands the password of this factor to each call, and never that of
 /// another factor (H-43, T-11).
-#[derive(Debug)]
 pub struct Exchange {
-    plugin: Plugin,
+    plugin: &'static str,
     channel: Channel,
     state: State,
 }
 
 /// What each plugin is waiting for.
-#[derive(Debug)]
 enum State {
     /// Nothing more than OK or ERR is expected.
-    Answered,
+    Answered(BuiltIn),
     CachingSha2(CachingSha2),
+    Sha256(Sha256),
+    Dialog(Dialog),
+    #[cfg(feature = "parsec")]
+    Parsec(parsec::Parsec),
+    Own(Box<dyn PluginExchange>),
     /// An error came out; nothing goes on.
     Failed,
 }
 
 impl Exchange {
-    /// Starts `plugin` with the server's nonce `data` and gives the first response.
+    /// Starts `plugin` with the server's `data`, for most plugins a nonce, and gives the first
+    /// response.
     ///
-    /// `data` may end in the NUL that some packets add to the nonce (H-41, E-30). `channel` is what
-    /// the response will be written to.
+    /// `data` may end in the NUL that some packets add to the nonce (H-41, E-30). `password` is the
+    /// factor's; without one only a plugin of the caller's goes on. `channel` is what the response
+    /// will be written to.
     ///
     /// # Errors
     ///
-    /// A plugin that `policy` does not allow (T-03), a nonce of another length than 20, a password
-    /// with a NUL in it. Nothing that depends on the password has been made then.
+    /// A plugin that `policy` does not allow, or not on this channel (T-03), a nonce of another
+    /// length than the plugin's, a password with a NUL in it, no password. Nothing that depends on
+    /// the password has been made then.
     pub fn start(
         plugin: &[u8],
         data: &[u8],
-        password: &Secret,
+        password: Option<&Secret>,
         channel: Channel,
         policy: &Policy,
     ) -> Result<(Self, Response), AuthError> {
-        let known = Plugin::from_name(plugin).filter(|known| policy.allowed.contains(known));
-        let plugin = known.ok_or_else(|| AuthError::refused(plugin))?;
-        // Uniformly, though the hashes could take one (H-31).
-        if password.expose().contains(&0) {
+        if password.is_some_and(|password| password.expose().contains(&0)) {
+            // Uniformly, though the hashes could take one (H-31).
             return Err(AuthError::PasswordContainsNul);
         }
-        let nonce = plugin.nonce(data)?;
-        let (state, response) = match plugin {
-            Plugin::CachingSha2 => {
-                let (machine, response) = CachingSha2::start(nonce, password);
-                (State::CachingSha2(machine), response)
+        if let Some(own) = policy.own(plugin) {
+            let plugin = own.name();
+            if own.reveals_secret() && !channel.is_proved() {
+                return Err(AuthError::ChannelNotVerified { plugin });
             }
-            Plugin::Native => (State::Answered, native::respond(&nonce, password)),
-        };
-        Ok((Self { plugin, channel, state }, Response::Send(response)))
+            let context = PluginContext { plugin, secret: password, channel };
+            let mut exchange = own.start();
+            let response = exchange.respond(data, &context)?;
+            return Ok((Self { plugin, channel, state: State::Own(exchange) }, response));
+        }
+        let known = policy.built_in(plugin).ok_or_else(|| refusal(plugin))?;
+        if known.reveals_password() && !channel.is_proved() {
+            return Err(AuthError::ChannelNotVerified { plugin: known.name() });
+        }
+        let password =
+            password.ok_or_else(|| AuthError::FactorWithoutPassword { plugin: known.name() })?;
+        let (state, response) = first_response(known, data, password, channel, policy)?;
+        Ok((Self { plugin: known.name(), channel, state }, response))
     }
 
     /// The name of the plugin in progress.
     pub fn plugin(&self) -> &'static str {
-        self.plugin.name()
+        self.plugin
     }
 
     /// Takes the payload of an AuthMoreData packet, without its leading 0x01.
@@ -220,59 +214,142 @@ impl Exchange {
     pub fn more_data(
         &mut self,
         data: &[u8],
-        password: &Secret,
+        password: Option<&Secret>,
         policy: &Policy,
     ) -> Result<Response, AuthError> {
-        match std::mem::replace(&mut self.state, State::Failed) {
+        let (plugin, channel) = (self.plugin, self.channel);
+        let unexpected = AuthError::UnexpectedData { plugin };
+        let state = std::mem::replace(&mut self.state, State::Failed);
+        if let State::Own(mut exchange) = state {
+            let response =
+                exchange.respond(data, &PluginContext { plugin, secret: password, channel })?;
+            self.state = State::Own(exchange);
+            return Ok(response);
+        }
+        let Some(password) = password else { return Err(unexpected) };
+        let (state, response) = match state {
             State::CachingSha2(machine) => {
-                let (next, response) = machine.more_data(data, password, self.channel, policy)?;
-                self.state = State::CachingSha2(next);
-                Ok(response)
+                let (next, response) = machine.more_data(data, password, channel, policy)?;
+                (State::CachingSha2(next), response)
             }
-            State::Answered | State::Failed => {
-                Err(AuthError::UnexpectedData { plugin: self.plugin.name() })
+            State::Sha256(machine) => {
+                let (next, response) = machine.more_data(data, password)?;
+                (State::Sha256(next), response)
             }
-        }
-    }
-}
-
-/// The plugins that are built in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Plugin {
-    CachingSha2,
-    Native,
-}
-
-impl Plugin {
-    /// The strongest first.
-    const ALL: [Self; 2] = [Self::CachingSha2, Self::Native];
-
-    fn from_name(name: &[u8]) -> Option<Self> {
-        Self::ALL.into_iter().find(|plugin| plugin.name().as_bytes() == name)
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::CachingSha2 => caching_sha2::NAME,
-            Self::Native => native::NAME,
-        }
-    }
-
-    /// The nonce in `data`: 20 bytes, or 20 and a NUL (E-30).
-    fn nonce(self, data: &[u8]) -> Result<Nonce, AuthError> {
-        let length = data.len();
-        let bytes = match data.split_last() {
-            Some((0, nonce)) if length == NONCE_LENGTH + 1 => nonce,
-            _ => data,
+            State::Dialog(mut machine) => {
+                let response = machine.answer(data, password, policy)?;
+                (State::Dialog(machine), Response::Send(response))
+            }
+            #[cfg(feature = "parsec")]
+            State::Parsec(machine) => {
+                let (next, response) = machine.more_data(data, password)?;
+                (State::Parsec(next), Response::Send(response))
+            }
+            State::Answered(_) | State::Own(_) | State::Failed => return Err(unexpected),
         };
-        bytes.try_into().map_err(|_| AuthError::NonceLength { plugin: self.name(), length })
+        self.state = state;
+        Ok(response)
+    }
+
+    /// What the server stores of `password`, with which MariaDB proves in the login's OK that a
+    /// certificate of its own making is its own: SHA1(SHA1(p)) of mysql_native_password, the
+    /// public key of client_ed25519, parsec's scheme, factor, salt and public key.
+    ///
+    /// `None` for plugins that prove nothing, for an empty password, and before the plugin has
+    /// answered.
+    pub fn certificate_secret(&self, password: &Secret) -> Option<Zeroizing<Vec<u8>>> {
+        if password.is_empty() {
+            return None;
+        }
+        match &self.state {
+            State::Answered(BuiltIn::Native) => Some(native::stored(password)),
+            #[cfg(feature = "ed25519")]
+            State::Answered(BuiltIn::Ed25519) => Some(ed25519::public_key(password)),
+            #[cfg(feature = "parsec")]
+            State::Parsec(machine) => machine.stored(),
+            _ => None,
+        }
     }
 }
 
-/// Bytes of the challenge in the plugins with 20 of them, without a trailing NUL.
-const NONCE_LENGTH: usize = 20;
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange")
+            .field("plugin", &self.plugin)
+            .field("channel", &self.channel)
+            .field("failed", &matches!(self.state, State::Failed))
+            .finish_non_exhaustive()
+    }
+}
 
-type Nonce = [u8; NONCE_LENGTH];
+/// Why a plugin does not answer: its feature is off, or it is refused.
+fn refusal(plugin: &[u8]) -> AuthError {
+    match BuiltIn::from_name(plugin).and_then(|known| Some((known, known.missing_feature()?))) {
+        Some((known, feature)) => AuthError::FeatureOff { plugin: known.name(), feature },
+        None => AuthError::refused(plugin),
+    }
+}
+
+fn first_response(
+    plugin: BuiltIn,
+    data: &[u8],
+    password: &Secret,
+    channel: Channel,
+    policy: &Policy,
+) -> Result<(State, Response), AuthError> {
+    let (state, response) = match plugin {
+        BuiltIn::CachingSha2 => {
+            let (machine, response) = CachingSha2::start(nonce(plugin, data)?, password);
+            (State::CachingSha2(machine), response)
+        }
+        BuiltIn::Native => {
+            (State::Answered(plugin), native::respond(&nonce(plugin, data)?, password))
+        }
+        BuiltIn::Sha256 => {
+            let nonce = nonce(plugin, data)?;
+            let (machine, response) = Sha256::start(nonce, password, channel, policy)?;
+            (State::Sha256(machine), response)
+        }
+        BuiltIn::Clear => (State::Answered(plugin), clear::terminated(password)),
+        BuiltIn::Dialog => {
+            let mut machine = Dialog::start();
+            let response = machine.answer(data, password, policy)?;
+            (State::Dialog(machine), response)
+        }
+        #[cfg(feature = "ed25519")]
+        BuiltIn::Ed25519 => {
+            (State::Answered(plugin), ed25519::respond(&nonce(plugin, data)?, password))
+        }
+        #[cfg(feature = "parsec")]
+        BuiltIn::Parsec => {
+            // An empty packet asks for the salt.
+            (State::Parsec(parsec::Parsec::start(nonce(plugin, data)?)), Zeroizing::default())
+        }
+        #[cfg(not(feature = "ed25519"))]
+        BuiltIn::Ed25519 => return Err(refusal(plugin.name().as_bytes())),
+        #[cfg(not(feature = "parsec"))]
+        BuiltIn::Parsec => return Err(refusal(plugin.name().as_bytes())),
+    };
+    Ok((state, Response::Send(response)))
+}
+
+/// The nonce in `data`: its bytes, or its bytes and a NUL (E-30).
+fn nonce<const LENGTH: usize>(plugin: BuiltIn, data: &[u8]) -> Result<[u8; LENGTH], AuthError> {
+    let length = data.len();
+    let bytes = match data.split_last() {
+        Some((0, nonce)) if nonce.len() == LENGTH => nonce,
+        _ => data,
+    };
+    let plugin = plugin.name();
+    bytes.try_into().map_err(|_| AuthError::NonceLength { plugin, length, wanted: LENGTH })
+}
+
+/// The challenge of the older plugins, without a trailing NUL.
+type Nonce = [u8; 20];
+
+/// The challenge of MariaDB's signing plugins.
+#[cfg(any(feature = "ed25519", feature = "parsec"))]
+type LongNonce = [u8; 32];
 
 #[cfg(test)]
 mod tests;

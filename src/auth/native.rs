@@ -18,6 +18,12 @@ pub(super) fn respond(nonce: &Nonce, password: &Secret) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(hash.iter().zip(mask.iter()).map(|(hash, mask)| hash ^ mask).collect())
 }
 
+/// What the server stores of the password: SHA1(SHA1(p)).
+pub(super) fn stored(password: &Secret) -> Zeroizing<Vec<u8>> {
+    let hash = sha1(&[password.expose()]);
+    Zeroizing::new(sha1(&[hash.as_slice()]).to_vec())
+}
+
 fn sha1(parts: &[&[u8]]) -> Zeroizing<[u8; 20]> {
     let mut hasher = Sha1::new();
     for part in parts {
@@ -46,6 +52,13 @@ mod tests {
         ] {
             assert_eq!(hex(&respond(&NONCE, &Secret::from(password))), expected, "{password}");
         }
+    }
+
+    /// what `SELECT PASSWORD('secret')` gives on MariaDB.
+    #[test]
+    fn what_the_server_stores() {
+        let stored = stored(&Secret::from("secret"));
+        assert_eq!(hex(&stored), "14e65567abdb5135d0cfd9a70b3032c179a49ee7");
     }
 
     ///

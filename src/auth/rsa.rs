@@ -11,7 +11,7 @@ use getrandom::SysRng;
 use sha1::Sha1;
 use zeroize::Zeroizing;
 
-use super::caching_sha2::terminated;
+use super::clear::terminated;
 use super::{AuthError, Nonce};
 use crate::secret::Secret;
 

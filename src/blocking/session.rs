@@ -189,6 +189,21 @@ impl Session {
         now(self.0.reset())
     }
 
+    /// Logs in as the account of `config` on the connection that is there (COM_CHANGE_USER), and
+    /// makes the session as good as new, as [`reset`](Self::reset) does.
+    ///
+    /// Of `config` count the user, the passwords, the database (none if none is named), the
+    /// collation, the connection attributes and what is said about plugins; all else stays as it is.
+    ///
+    /// Cost: two round trips for the login, more for some plugins, and one for the character set.
+    ///
+    /// A refusal by the server leaves the session dead: MySQL closes the connection then, and
+    /// MariaDB would go on as an account that was reset and not left. A configuration that is not
+    /// valid is refused before anything is sent, and the session lives.
+    pub fn change_user(&mut self, config: &Config) -> Result<()> {
+        now(self.0.change_user(config))
+    }
+
     /// Says good-bye to the server and closes the transport. Never waits for long: a peer that does
     /// not take the farewell loses it.
     pub fn close(self) -> Result<()> {

@@ -1,9 +1,10 @@
 //! What a connection is made with: endpoint, account, TLS, options, limits.
 //!
 //! A [`Config`] holds what the caller said and nothing else: no environment variable and no option
-//! file is read (T-85).
+//! file is read unless a call names it (T-85).
 
 mod compression;
+mod credentials;
 mod error;
 mod limits;
 mod ssl;
@@ -16,12 +17,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub use compression::{Compression, CompressionOptions};
+pub use credentials::PasswordResult;
+pub(crate) use credentials::{Credentials, PasswordSource};
 pub use error::ConfigError;
 pub use limits::Limits;
 pub use ssl::SslMode;
 pub(crate) use ssl::{ClientIdentity, PemSource};
 
-use crate::auth;
 use crate::secret::Secret;
 
 /// The port that servers listen on unless told otherwise.
@@ -85,13 +87,15 @@ pub const MAX_CONNECT_ATTRIBUTES_BYTES: usize = 65_535 - 1024;
 /// | `compression-threshold` | least number of bytes that are compressed |
 ///
 /// `_` may stand for `-` in a key. An unknown key or one given twice is an error. What lowers the
-/// guard (multiple statements, fetching the server's RSA key, LOCAL INFILE) has no key: a URL often comes from
+/// guard (multiple statements, fetching the server's RSA key, clear-text passwords, a password from
+/// a file or the environment, LOCAL INFILE) has no key: a URL often comes from
 /// less trusted hands than the code (T-25).
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) endpoint: Endpoint,
     pub(crate) user: String,
     pub(crate) password: Secret,
+    pub(crate) credentials: Credentials,
     pub(crate) database: Option<String>,
     pub(crate) ssl_mode: Option<SslMode>,
     pub(crate) ssl_ca: Option<PemSource>,
@@ -172,6 +176,7 @@ impl Config {
     /// Sets the password: at most [`MAX_PASSWORD_BYTES`], no NUL (H-31). Empty means none.
     pub fn password(mut self, password: impl Into<Secret>) -> Self {
         self.password = password.into();
+        self.credentials.source = None;
         self
     }
 
@@ -321,15 +326,6 @@ impl Config {
     pub fn to_url(&self) -> String {
         self.to_string()
     }
-
-    /// What authentication may do under this configuration.
-    pub(crate) fn auth_policy(&self) -> auth::Policy {
-        let policy = auth::Policy::default().fetch_server_public_key(self.fetch_server_public_key);
-        match &self.server_public_key {
-            Some(pem) => policy.server_public_key_pem(pem.clone()),
-            None => policy,
-        }
-    }
 }
 
 impl Default for Config {
@@ -338,6 +334,7 @@ impl Default for Config {
             endpoint: Endpoint::Tcp { host: String::from(DEFAULT_HOST), port: DEFAULT_PORT },
             user: String::new(),
             password: Secret::default(),
+            credentials: Credentials::default(),
             database: None,
             ssl_mode: None,
             ssl_ca: None,

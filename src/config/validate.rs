@@ -22,7 +22,10 @@ impl Config {
         check_endpoint(&self.endpoint)?;
         check_name("user name", &self.user)?;
         check_name("database name", self.database.as_deref().unwrap_or_default())?;
-        check_password(&self.password)?;
+        let further = [&self.credentials.password2, &self.credentials.password3];
+        for password in [&self.password].into_iter().chain(further.into_iter().flatten()) {
+            self.check_password(password)?;
+        }
         check_collation(self.collation.as_deref())?;
         check_attributes(&self.connect_attributes)?;
         if self.connect_timeout.is_zero() {
@@ -34,6 +37,21 @@ impl Config {
             return Err(ConfigError::new("The limit max-packet must be at least 1024 bytes."));
         }
         self.compression.validate()
+    }
+
+    /// Checks a password, this configuration's own or one that it led to.
+    pub(crate) fn check_password(&self, password: &Secret) -> Result<(), ConfigError> {
+        if password.expose().contains(&0) {
+            return Err(ConfigError::new(
+                "The password contains a NUL byte, which the protocol cannot carry; remove it.",
+            ));
+        }
+        if password.expose().len() > MAX_PASSWORD_BYTES {
+            return Err(ConfigError::new(format!(
+                "The password is longer than {MAX_PASSWORD_BYTES} bytes; give a shorter one."
+            )));
+        }
+        Ok(())
     }
 }
 
@@ -78,20 +96,6 @@ fn check_name(what: &str, name: &str) -> Result<(), ConfigError> {
     if name.len() > MAX_NAME_BYTES {
         return Err(ConfigError::new(format!(
             "The {what} is longer than {MAX_NAME_BYTES} bytes; no server takes one so long."
-        )));
-    }
-    Ok(())
-}
-
-fn check_password(password: &Secret) -> Result<(), ConfigError> {
-    if password.expose().contains(&0) {
-        return Err(ConfigError::new(
-            "The password contains a NUL byte, which the protocol cannot carry; remove it.",
-        ));
-    }
-    if password.expose().len() > MAX_PASSWORD_BYTES {
-        return Err(ConfigError::new(format!(
-            "The password is longer than {MAX_PASSWORD_BYTES} bytes; give a shorter one."
         )));
     }
     Ok(())

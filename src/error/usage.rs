@@ -22,6 +22,11 @@ pub enum UsageError {
         /// The most that fits, in bytes.
         max: u64,
     },
+    /// The server cannot do what was asked for. Nothing was sent.
+    NotSupported {
+        /// What was asked for.
+        what: &'static str,
+    },
     /// A name holds a NUL character, which no server takes.
     Nul {
         /// What holds it.
@@ -122,6 +127,7 @@ impl UsageError {
             Self::NotReady
             | Self::TooManyCommands { .. }
             | Self::TooLong { .. }
+            | Self::NotSupported { .. }
             | Self::Nul { .. }
             | Self::ParameterCount { .. }
             | Self::UnknownParameter { .. }
@@ -149,6 +155,7 @@ impl fmt::Display for UsageError {
             Self::TooLong { what, max } => {
                 write!(f, "the {what} is longer than the {max} bytes that the protocol can carry")
             }
+            Self::NotSupported { what } => write!(f, "this server does not support {what}"),
             Self::Nul { what } => {
                 write!(f, "the {what} contains a NUL character, which no server takes; remove it")
             }

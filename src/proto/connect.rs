@@ -15,11 +15,11 @@ use crate::auth::{AuthError, Channel, Exchange, Policy, Response};
 use crate::config::{Compression, CompressionOptions};
 use crate::error::{ProtocolErrorKind as Kind, Sent, ServerError, TlsError};
 use crate::secret::Secret;
-use crate::wire::auth::{MORE_DATA, SWITCH};
+use crate::wire::auth::{MORE_DATA, NEXT_FACTOR, SWITCH};
 use crate::wire::code::UTF8MB4_GENERAL_CI;
 use crate::wire::{
-    AuthMoreData, AuthSwitchRequest, Capabilities, ConnectAttributes, ErrPacket, Greeting,
-    LoginRequest, PacketHeader, packet, reply,
+    AuthMoreData, AuthNextFactor, AuthSwitchRequest, Capabilities, ChangeUser, ConnectAttributes,
+    ErrPacket, Greeting, LoginRequest, PacketHeader, packet, reply,
 };
 
 /// The largest packet that we announce to take, in bytes: the protocol's cap. `Limits::max_packet`
@@ -36,8 +36,11 @@ const MAX_GREETING: u32 = 64 << 10;
 /// The level that servers compress by unless they are told otherwise (F-41).
 const DEFAULT_ZSTD_LEVEL: u8 = 3;
 
-/// How often a server may switch plugins (H-45): once, and again behind a proxy.
+/// How often a server may switch plugins in one factor (H-45): once, and again behind a proxy.
 const MAX_SWITCHES: usize = 3;
+
+/// The most factors that an account can have (H-43).
+const MAX_FACTORS: usize = 3;
 
 /// What every connection wants, if the server has it.
 const WANTED: Capabilities = Capabilities::LONG_PASSWORD
@@ -52,6 +55,9 @@ const WANTED: Capabilities = Capabilities::LONG_PASSWORD
     .with(Capabilities::PLUGIN_AUTH_LENENC_CLIENT_DATA)
     .with(Capabilities::SESSION_TRACK)
     .with(Capabilities::DEPRECATE_EOF)
+    // Without it MySQL denies accounts with a second factor and does not say why, even if it asks
+    // the client for nothing.
+    .with(Capabilities::MULTI_FACTOR_AUTHENTICATION)
     .with(Capabilities::MARIADB_EXTENDED_METADATA);
 
 /// What a caller may want besides.
@@ -71,6 +77,10 @@ pub struct Login {
     pub user: String,
     /// Its password.
     pub password: Secret,
+    /// The password of the second factor, if the account has one.
+    pub password2: Option<Secret>,
+    /// The password of the third factor, if the account has one.
+    pub password3: Option<Secret>,
     /// The default database.
     pub database: Option<String>,
     /// Optional capabilities: `FOUND_ROWS`, `IGNORE_SPACE`, `INTERACTIVE`, `MULTI_STATEMENTS`,
@@ -95,6 +105,8 @@ impl Login {
         Self {
             user: user.into(),
             password: password.into(),
+            password2: None,
+            password3: None,
             database: None,
             options: Capabilities::NONE,
             attributes: Vec::new(),
@@ -144,6 +156,10 @@ pub(super) struct Connecting {
     nonce: Vec<u8>,
     greeting_plugin: Vec<u8>,
     exchange: Option<Exchange>,
+    /// Whether this is a new login on a connection that had one.
+    changes_user: bool,
+    /// Which factor is asked for, from 1.
+    factor: usize,
     packets: usize,
     switches: usize,
 }
@@ -175,9 +191,26 @@ impl Connecting {
             channel,
             nonce: Vec::new(),
             greeting_plugin: Vec::new(),
+            changes_user: false,
             exchange: None,
+            factor: 1,
             packets: 0,
             switches: 0,
+        }
+    }
+
+    /// Logs in anew on a connection that is there: what is sent next is the request for it.
+    pub(super) fn change_user(login: Login, channel: Channel) -> Self {
+        Self { phase: Phase::Authentication, changes_user: true, channel, ..Self::new(login) }
+    }
+
+    /// The password of the factor that is asked for, and no other's (T-11).
+    fn password(&self) -> Option<&Secret> {
+        match self.factor {
+            1 => Some(&self.login.password),
+            2 => self.login.password2.as_ref(),
+            3 => self.login.password3.as_ref(),
+            _ => None,
         }
     }
 
@@ -215,12 +248,18 @@ impl Connecting {
             let payload = connection.recv.bytes(span).to_vec();
             if payload.first() == Some(&reply::ERR) {
                 let packet = ErrPacket::decode(&payload)?;
-                let context = connection.error_context(Sent::No, true);
+                let sent = match self.changes_user {
+                    true => Sent::Yes,
+                    false => Sent::No,
+                };
+                let context = connection.error_context(sent, true);
                 return Ok(Progress::Refused(ServerError::new(&packet, context)));
             }
             match self.phase {
                 Phase::Greeting => self.on_greeting(&payload, connection)?,
                 _ if payload.first() == Some(&reply::OK) => {
+                    connection.channel = Some(self.channel);
+                    connection.info.database = self.database_sent(connection.capabilities);
                     connection.on_ok(span)?;
                     connection.last_ok.forget_info();
                     connection.info.auth_plugin =
@@ -230,6 +269,12 @@ impl Connecting {
                 _ => self.on_auth_packet(&payload, connection)?,
             }
         }
+    }
+
+    /// The default database that the server was told (H-33).
+    fn database_sent(&self, capabilities: Capabilities) -> Option<String> {
+        let sent = self.changes_user || capabilities.contains(Capabilities::CONNECT_WITH_DB);
+        self.login.database.clone().filter(|database| sent && !database.is_empty())
     }
 
     fn on_greeting(&mut self, payload: &[u8], connection: &mut Connection) -> Result<(), Fault> {
@@ -255,9 +300,6 @@ impl Connecting {
             self.greeting_plugin = b"mysql_native_password".to_vec();
         }
         connection.capabilities = self.capabilities(greeting.capabilities);
-        if connection.capabilities.contains(Capabilities::CONNECT_WITH_DB) {
-            connection.info.database.clone_from(&self.login.database);
-        }
         self.begin_tls_or_login(connection, greeting.capabilities)
     }
 
@@ -323,34 +365,39 @@ impl Connecting {
         let nonce = std::mem::take(&mut self.nonce);
         // A plugin that is not allowed is answered with one that is, and the server may switch
         // (H-35). Which one it offers for an unknown account says nothing (H-44).
-        let plugin = if self.login.policy.allows(&plugin) {
-            plugin
-        } else {
-            let preferred = self.login.policy.preferred();
-            preferred.ok_or_else(|| AuthError::refused(&plugin))?.into()
+        let (plugin, answered) = match self.login.policy.allows(&plugin) {
+            true => (plugin, true),
+            false => {
+                let preferred = self.login.policy.preferred();
+                let preferred = preferred.ok_or_else(|| AuthError::refused(&plugin))?;
+                (preferred.into(), Policy::answers_greetings(preferred, &nonce))
+            }
         };
-        let (exchange, response) = Exchange::start(
-            &plugin,
-            &nonce,
-            &self.login.password,
-            self.channel,
-            &self.login.policy,
-        )?;
+        let response = match answered {
+            true => self.start(&plugin, &nonce)?,
+            false => Response::Wait,
+        };
         let response = match response {
             Response::Send(bytes) => bytes,
             Response::Wait => Zeroizing::default(),
         };
-        let name = if connection.capabilities.contains(Capabilities::PLUGIN_AUTH) {
-            exchange.plugin().as_bytes()
-        } else {
-            b""
+        let name = match connection.capabilities.contains(Capabilities::PLUGIN_AUTH) {
+            true => &plugin[..],
+            false => b"",
         };
         connection.send.mark_secret();
         let request = self.login_request(connection, &response, name);
         self.send_packet(connection, |out| request.encode(out))?;
-        self.exchange = Some(exchange);
         self.phase = Phase::Authentication;
         Ok(())
+    }
+
+    /// Starts a plugin with the password of the factor that is asked for.
+    fn start(&mut self, plugin: &[u8], data: &[u8]) -> Result<Response, AuthError> {
+        let (channel, policy) = (self.channel, &self.login.policy);
+        let (exchange, response) = Exchange::start(plugin, data, self.password(), channel, policy)?;
+        self.exchange = Some(exchange);
+        Ok(response)
     }
 
     fn login_request<'a>(
@@ -402,14 +449,20 @@ impl Connecting {
                 let AuthSwitchRequest { plugin, data } = AuthSwitchRequest::decode(payload)?;
                 // The 1-byte packet asks for the scheme of before MySQL 4.1.
                 let plugin = if plugin.is_empty() { b"mysql_old_password" } else { plugin };
-                let (exchange, response) = Exchange::start(
-                    plugin,
-                    data,
-                    &self.login.password,
-                    self.channel,
-                    &self.login.policy,
-                )?;
-                self.exchange = Some(exchange);
+                let response = self.start(plugin, data)?;
+                self.respond(connection, &response)
+            }
+            // Without the capability it is plugin data that MariaDB did not mark (H-40).
+            Some(&NEXT_FACTOR)
+                if connection.capabilities.contains(Capabilities::MULTI_FACTOR_AUTHENTICATION) =>
+            {
+                self.factor += 1;
+                if self.factor > MAX_FACTORS {
+                    return Err(Kind::Limit { limit: "authentication factors", value: 3 }.into());
+                }
+                self.switches = 0;
+                let AuthNextFactor { plugin, data } = AuthNextFactor::decode(payload)?;
+                let response = self.start(plugin, data)?;
                 self.respond(connection, &response)
             }
             _ => {
@@ -418,11 +471,11 @@ impl Connecting {
                     Some(&MORE_DATA) => AuthMoreData::decode(payload)?.data,
                     _ => payload,
                 };
-                let Some(exchange) = &mut self.exchange else {
+                let Some(mut exchange) = self.exchange.take() else {
                     return Err(Kind::Unsolicited.into());
                 };
-                let login = &self.login;
-                let response = exchange.more_data(data, &login.password, &login.policy)?;
+                let response = exchange.more_data(data, self.password(), &self.login.policy)?;
+                self.exchange = Some(exchange);
                 self.respond(connection, &response)
             }
         }
@@ -435,6 +488,28 @@ impl Connecting {
             out.extend_from_slice(bytes);
             Ok(())
         })
+    }
+
+    /// Asks for the login: without an answer, because what the server's challenge will be is not
+    /// known, and without a plugin's name, so that no server takes the empty answer for one.
+    pub(super) fn send_change_user(&mut self, connection: &mut Connection) -> Result<(), Fault> {
+        let attributes = match connection.capabilities.contains(Capabilities::CONNECT_ATTRS) {
+            true => ConnectAttributes::decode(&self.login.attributes).unwrap_or_default(),
+            false => ConnectAttributes::default(),
+        };
+        let request = ChangeUser {
+            user: self.login.user.as_bytes(),
+            auth_response: b"",
+            database: self.login.database.as_deref().unwrap_or_default().as_bytes(),
+            collation: UTF8MB4_GENERAL_CI.into(),
+            auth_plugin: b"",
+            attributes,
+        };
+        let capabilities = connection.capabilities;
+        connection.recv.set_sequence(0);
+        // Frames begin anew as packets do (F-37).
+        connection.begin_reply(0);
+        self.send_packet(connection, |out| request.encode(capabilities, out))
     }
 
     /// Sends one packet with the next id of the exchange (F-05).

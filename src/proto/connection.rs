@@ -14,6 +14,7 @@ use super::send::SendBuf;
 use super::server_info::ServerInfo;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
+use crate::auth::Channel;
 use crate::columns::Columns;
 use crate::config::{ConfigError, Limits};
 #[cfg(feature = "tls")]
@@ -55,6 +56,8 @@ pub struct Connection {
     pub(super) ended: bool,
     /// TLS is wanted and does not protect what comes yet: it can be anybody's (H-25).
     pub(super) unverified: bool,
+    /// How well the bytes are protected, once the login is over.
+    pub(super) channel: Option<Channel>,
     /// Commands whose replies are not over, and the sequence id that each reply begins with: the
     /// one behind the command's last chunk (F-04), or its last frame (F-37).
     pub(super) unanswered: VecDeque<(Reply, u8)>,
@@ -168,6 +171,7 @@ impl Connection {
             compress: None,
             ended: false,
             unverified,
+            channel: None,
             unanswered: VecDeque::new(),
             exposed: false,
             reading: Reading::Rows,
@@ -630,7 +634,7 @@ impl Connection {
             },
             Fault::Auth(error) => error.into(),
             #[cfg(feature = "tls")]
-            Fault::Tls(TlsError::Failed(error)) if !self.info.auth_plugin.is_empty() => {
+            Fault::Tls(TlsError::Failed(error)) if self.channel.is_some() => {
                 TlsError::Broken { error, sent }.into()
             }
             Fault::Tls(error) => error.into(),

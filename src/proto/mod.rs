@@ -27,6 +27,7 @@
     )
 )]
 
+mod change_user;
 mod command;
 #[cfg_attr(not(feature = "compress"), path = "compress/absent.rs")]
 mod compress;

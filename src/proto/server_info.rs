@@ -45,7 +45,8 @@ impl ServerInfo {
         self.database.as_deref()
     }
 
-    /// The plugin that logged in; empty before that.
+    /// The plugin that logged in, of several factors the last one; empty before that, and if the server
+    /// changed the user without asking for anything.
     #[must_use]
     pub const fn auth_plugin(&self) -> &'static str {
         self.auth_plugin

@@ -98,6 +98,7 @@ impl Session {
             closing: Arc::default(),
             rollback: None,
             guarded: Guarded::default(),
+            names_due: false,
         };
         session.stream.set_deadline(deadline);
         let logged_in = time::before(deadline, session.log_in()).await;

@@ -1,12 +1,15 @@
 //! Sockets, timeouts, and the session over [`Connection`]: the tokio front, and what the blocking
 //! front wraps.
 
+mod change_user;
 mod chunked;
 mod connect;
 mod driver;
 mod input;
 mod load;
 mod long_data;
+#[cfg(feature = "stream")]
+mod row_stream;
 mod rows;
 mod statement;
 #[cfg(feature = "blocking")]
@@ -22,6 +25,8 @@ pub use chunked::{ChunkedRow, Field};
 pub(crate) use connect::Front;
 #[cfg(feature = "blocking")]
 pub(crate) use input::Std as StdInput;
+#[cfg(feature = "stream")]
+pub use row_stream::RowStream;
 pub use rows::Rows;
 pub use statement::{Query, Statement};
 #[cfg(feature = "blocking")]
@@ -94,6 +99,8 @@ pub struct Session {
     /// before the next command.
     rollback: Option<usize>,
     guarded: Guarded,
+    /// The character set is to be set before the next command, because the user changed.
+    names_due: bool,
 }
 
 impl Session {
@@ -311,7 +318,9 @@ impl Session {
         self.connection.compression()
     }
 
-    /// The authentication plugin that logged the session in.
+    /// The authentication plugin that logged the session in, of several factors the last one; empty
+    /// if the server changed the user without asking for anything, as it does for accounts of a Unix
+    /// socket.
     #[must_use]
     pub fn auth_plugin(&self) -> &'static str {
         self.connection.server().auth_plugin()
@@ -346,6 +355,7 @@ impl Session {
     /// dropped is undone.
     async fn settle(&mut self) -> Result<()> {
         self.drain().await?;
+        self.settle_names().await?;
         self.check_transaction()?;
         self.close_dropped_statements()?;
         if let Some(depth) = self.rollback {
@@ -428,6 +438,7 @@ mod tests {
         check(session.query("", ()));
         check(session.fetch_all::<(u64, String)>("", ()));
         check(session.reset());
+        check(session.change_user(&Config::default()));
         check(async {
             let mut rows = session.query("", ()).await?;
             while let Some(row) = rows.next().await? {
@@ -445,5 +456,7 @@ mod tests {
     fn sessions_are_send() {
         static_assertions::assert_impl_all!(Session: Send);
         static_assertions::assert_impl_all!(Rows<'_>: Send);
+        #[cfg(feature = "stream")]
+        static_assertions::assert_impl_all!(RowStream<'_>: Send, Unpin);
     }
 }

@@ -1,5 +1,8 @@
 //! The rows of a statement, streamed.
 
+use std::future::poll_fn;
+use std::task::{Context, Poll, ready};
+
 use super::chunked::ChunkedRow;
 use super::{Session, Statement};
 use crate::columns::Columns;
@@ -185,15 +188,25 @@ impl<'s> Rows<'s> {
 
     /// Goes to the next row; `false` at the end.
     async fn advance(&mut self) -> Result<bool> {
+        poll_fn(|cx| self.poll_advance(cx)).await
+    }
+
+    pub(super) fn poll_advance(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool>> {
         self.session.connection.read_whole_rows()?;
         while self.place == Place::Rows {
-            let step = self.session.step().await;
+            let step = ready!(self.session.poll_step(cx));
             if self.take(step)? {
-                return Ok(true);
+                return Poll::Ready(Ok(true));
             }
         }
         self.check()?;
-        Ok(false)
+        Poll::Ready(Ok(false))
+    }
+
+    /// The row that was gone to last.
+    #[cfg(feature = "stream")]
+    pub(super) fn row(&self) -> Row<'_> {
+        self.session.connection.row()
     }
 
     /// Notes what a step means to the result set: `true` for a row.

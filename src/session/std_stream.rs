@@ -26,6 +26,9 @@ pub(super) struct StdStream {
     io: Io,
     /// When waiting has to be over.
     deadline: Option<Instant>,
+    /// Something was written since the last look for input: there is none yet, as a rule, and
+    /// asking for it costs a system call.
+    wrote: bool,
 }
 
 enum Io {
@@ -44,17 +47,17 @@ impl<T: Read + Write + Send> ReadWrite for T {}
 impl StdStream {
     pub(super) fn tcp(stream: TcpStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self { io: Io::Tcp(stream), deadline: None })
+        Ok(Self { io: Io::Tcp(stream), deadline: None, wrote: false })
     }
 
     #[cfg(unix)]
     pub(super) fn unix(stream: UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self { io: Io::Unix(stream), deadline: None })
+        Ok(Self { io: Io::Unix(stream), deadline: None, wrote: false })
     }
 
     pub(super) fn other(stream: impl Read + Write + Send + 'static) -> Self {
-        Self { io: Io::Other(Box::new(stream)), deadline: None }
+        Self { io: Io::Other(Box::new(stream)), deadline: None, wrote: false }
     }
 
     /// Until when to wait from now on.
@@ -67,8 +70,11 @@ impl StdStream {
         !matches!(self.io, Io::Other(_))
     }
 
-    /// Reads what is there, or is pending.
+    /// Reads what is there, or is pending; always so right behind a write.
     pub(super) fn poll_read(&mut self, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        if std::mem::take(&mut self.wrote) && self.can_look() {
+            return Poll::Pending;
+        }
         attempt(self.can_look(), || match &mut self.io {
             Io::Tcp(stream) => stream.read(buf),
             #[cfg(unix)]
@@ -79,12 +85,15 @@ impl StdStream {
 
     /// Writes what there is room for, or is pending.
     pub(super) fn poll_write(&mut self, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        attempt(self.can_look(), || match &mut self.io {
+        let written = attempt(self.can_look(), || match &mut self.io {
             Io::Tcp(stream) => stream.write(bytes),
             #[cfg(unix)]
             Io::Unix(stream) => stream.write(bytes),
             Io::Other(stream) => stream.write(bytes),
-        })
+        });
+        // Where there is no room, the peer may be waiting for us to read (T-40).
+        self.wrote = written.is_ready();
+        written
     }
 
     /// Sockets have nothing to flush.
@@ -159,7 +168,43 @@ pub(super) fn connect_tcp(address: SocketAddr, deadline: Option<Instant>) -> io:
     })
 }
 
-#[cfg(unix)]
+/// Connects by `deadline`, if there is one.
+///
+/// Linux lets a connect wait while the server's queue is full, for as long as writing may take, and
+/// `std` has no way to say how long that is.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn connect_unix(path: &Path, deadline: Option<Instant>) -> io::Result<UnixStream> {
+    use rustix::net::sockopt::{Timeout, set_socket_timeout};
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+    // What is wrong with a path is told as `std` tells it.
+    std::os::unix::net::SocketAddr::from_pathname(path)?;
+    let address = SocketAddrUnix::new(path)?;
+    let socket = rustix::net::socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )?;
+    loop {
+        if let Some(deadline) = deadline {
+            let left = deadline.saturating_duration_since(time::now());
+            if left.is_zero() {
+                return Err(timed_out());
+            }
+            set_socket_timeout(&socket, Timeout::Send, Some(left))?;
+        }
+        match rustix::net::connect(&socket, &address) {
+            Ok(()) => return Ok(socket.into()),
+            // Interrupted, or the time is over, which is seen above.
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Connects; a server whose queue is full refuses at once.
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
 pub(super) fn connect_unix(path: &Path, _: Option<Instant>) -> io::Result<UnixStream> {
     UnixStream::connect(path)
 }
@@ -186,5 +231,63 @@ impl fmt::Debug for StdStream {
             Io::Unix(_) => "StdUnix",
             Io::Other(_) => "StdOther",
         })
+    }
+}
+
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+mod tests {
+    use std::time::Duration;
+
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
+
+    use super::*;
+
+    #[test]
+    fn a_server_whose_queue_is_full_ends_with_the_deadline() {
+        let path = std::env::temp_dir().join(format!("mywire-queue-{}", std::process::id()));
+        let listener = socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+        bind(&listener, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+        listen(&listener, 0).unwrap();
+        let soon = || time::after(Duration::from_millis(20));
+        let mut accepted = Vec::new();
+        let error = loop {
+            match connect_unix(&path, soon()) {
+                Ok(stream) => accepted.push(stream),
+                Err(error) => break error,
+            }
+        };
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
+        assert!(!accepted.is_empty());
+    }
+
+    #[test]
+    fn t40_waiting_ends_with_input_or_room_or_the_deadline() {
+        let (one, other) = UnixStream::pair().unwrap();
+        let mut stream = StdStream::unix(one).unwrap();
+        stream.set_deadline(time::after(Duration::from_millis(20)));
+        let read = Wanted { read: true, write: false };
+        assert_eq!(stream.wait(read).unwrap_err().kind(), io::ErrorKind::TimedOut);
+        stream.set_deadline(None);
+        stream.wait(Wanted { read: true, write: true }).unwrap();
+        while let Poll::Ready(written) = stream.poll_write(&[0; 65536]) {
+            written.unwrap();
+        }
+        // Full: only input can end the wait.
+        (&other).write_all(b"x").unwrap();
+        stream.wait(Wanted { read: true, write: true }).unwrap();
+        let mut buf = [0; 8];
+        assert!(matches!(stream.poll_read(&mut buf), Poll::Ready(Ok(1))));
+        assert!(stream.poll_read(&mut buf).is_pending());
+        // Right behind a write nothing is asked for, once.
+        let mut big = [0; 65536];
+        assert!((&other).read(&mut big).unwrap() > 0);
+        assert!(matches!(stream.poll_write(b"y"), Poll::Ready(Ok(1))));
+        (&other).write_all(b"z").unwrap();
+        assert!(stream.poll_read(&mut buf).is_pending());
+        assert!(matches!(stream.poll_read(&mut buf), Poll::Ready(Ok(1))));
+        drop(other);
+        stream.wait(read).unwrap();
+        assert!(matches!(stream.poll_read(&mut buf), Poll::Ready(Err(_) | Ok(0))));
     }
 }

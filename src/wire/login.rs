@@ -192,6 +192,14 @@ pub struct ConnectAttributes<'a> {
 }
 
 impl<'a> ConnectAttributes<'a> {
+    /// No attributes.
+    pub const EMPTY: Self = Self { encoded: &[] };
+
+    /// Their encoded form.
+    pub(super) const fn encoded(&self) -> &'a [u8] {
+        self.encoded
+    }
+
     /// Attributes in their encoded form, each length checked.
     pub fn decode(encoded: &'a [u8]) -> Result<Self, DecodeError> {
         if encoded.len() > MAX_ATTRIBUTES {

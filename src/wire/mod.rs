@@ -33,6 +33,7 @@
 pub mod auth;
 pub mod binary_row;
 pub mod capability;
+pub mod change_user;
 pub mod code;
 pub mod column;
 pub mod command;
@@ -52,6 +53,7 @@ pub(crate) mod writer;
 pub use auth::{AuthMoreData, AuthNextFactor, AuthSwitchRequest};
 pub use binary_row::BinaryRow;
 pub use capability::Capabilities;
+pub use change_user::ChangeUser;
 pub use code::{ColumnFlags, ColumnType, StatusFlags};
 pub use column::{ColumnDefinition, ExtendedMetadata, ResultSetHeader};
 pub use command::Command;

@@ -307,3 +307,24 @@ fn a_million_rows_are_the_same_compressed_and_plain() {
         .await;
     });
 }
+
+/// F-44: another account and a reset on a compressed session: it stays so.
+#[test]
+fn f44_change_user_and_reset_keep_compression() {
+    each_server(async |target| {
+        each_algorithm(target, target.config(), async |mut session, algorithm| {
+            for _ in 0..3 {
+                let same = target.config();
+                session.change_user(&same).await.unwrap();
+                assert_eq!(session.compression(), Some(algorithm));
+                usable(&mut session).await;
+                let text: String =
+                    session.fetch_one("SELECT REPEAT('x', 100000)", ()).await.unwrap();
+                assert_eq!(text.len(), 100_000);
+                session.reset().await.unwrap();
+                usable(&mut session).await;
+            }
+        })
+        .await;
+    });
+}

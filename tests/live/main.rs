@@ -26,6 +26,8 @@ mod servers;
 
 mod accounts;
 mod calls;
+mod capture;
+mod change_user;
 mod compression;
 mod cursors;
 mod facts;
@@ -35,9 +37,14 @@ mod large;
 mod large_values;
 mod leaving;
 mod load_local;
+mod login_matrix;
 mod names;
+#[cfg(feature = "codec")]
+mod proxy;
 mod queries;
 mod random;
+#[cfg(feature = "stream")]
+mod row_stream;
 mod server_errors;
 mod statements;
 mod target;

@@ -153,6 +153,10 @@ macro_rules! session {
                 self.0.reset()
             }
 
+            pub async fn change_user(&mut self, config: &Config) -> Result<()> {
+                self.0.change_user(config)
+            }
+
             pub fn server_version(&self) -> &str {
                 self.0.server_version()
             }

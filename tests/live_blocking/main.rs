@@ -29,11 +29,15 @@ mod metered;
 mod servers;
 
 mod front;
+mod threads;
+mod transactions;
 
 #[path = "../live/accounts.rs"]
 mod accounts;
 #[path = "../live/calls.rs"]
 mod calls;
+#[path = "../live/change_user.rs"]
+mod change_user;
 #[path = "../live/cursors.rs"]
 mod cursors;
 #[path = "../live/facts.rs"]

@@ -23,7 +23,7 @@ fn framed(sequence: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// What the capabilities of the golden logins are, by their numbers.
-const MYSQL_CAPABILITIES: u32 = 0x01BE_A205;
+const MYSQL_CAPABILITIES: u32 = 0x11BE_A205;
 const MARIADB_CAPABILITIES: u32 = 0x01BE_A204;
 
 fn model_of_login(greeting: &Greeting<'_>) -> Vec<u8> {

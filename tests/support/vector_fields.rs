@@ -149,6 +149,21 @@ pub fn decode(block: &Block) -> Result<Decoded, DecodeError> {
             };
             fields.put("command", name).bytes("argument", argument)
         }
+        "ChangeUser" => {
+            let change = ChangeUser::decode(payload, negotiated)?;
+            change.encode(negotiated, &mut out).unwrap();
+            let mut fields = fields
+                .bytes("user", change.user)
+                .bytes("auth_response", change.auth_response)
+                .bytes("database", change.database)
+                .put("collation", change.collation)
+                .bytes("auth_plugin", change.auth_plugin);
+            for (index, (name, value)) in change.attributes.iter().enumerate() {
+                let pair = format!("{} {}", quoted(name), quoted(value));
+                fields = fields.put(format!("attribute[{index}]"), pair);
+            }
+            fields
+        }
         "OkPacket" => {
             let ok = OkPacket::decode(payload, negotiated)?;
             ok.encode(payload[0], negotiated, &mut out);
@@ -266,15 +281,38 @@ fn state_changes(state: SessionState<'_>, mut fields: Fields) -> Result<Fields, 
     Ok(fields)
 }
 
-/// What `mywire::auth` answers to the vector's nonce, where a password is given.
+/// What `mywire::auth` answers to the vector's nonce, or its question, where a password is given. A
+/// plugin that the build does without answers nothing.
 fn auth_response(block: &Block) -> Option<Vec<u8>> {
     let password = Secret::from(block.find("password")?);
-    let nonce = block.header("nonce").split(' ').map(|byte| u8::from_str_radix(byte, 16).unwrap());
-    let nonce: Vec<u8> = nonce.collect();
+    let bytes = |text: &str| -> Vec<u8> {
+        text.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect()
+    };
+    let nonce = bytes(block.header("nonce"));
     let plugin = block.header("plugin").as_bytes();
-    let policy = Policy::default();
-    match Exchange::start(plugin, &nonce, &password, Channel::Plain, &policy).unwrap() {
-        (_, Response::Send(bytes)) => Some(bytes.to_vec()),
-        (_, Response::Wait) => panic!("{}: the plugin answers nothing", block.place),
+    if !mywire::auth::is_supported(plugin) {
+        return None;
     }
+    let channel = match block.find("channel") {
+        None => Channel::Plain,
+        Some("TLS") => Channel::TlsVerified,
+        Some("Unix socket") => Channel::UnixSocket,
+        Some(other) => panic!("{}: no channel is called {other}", block.place),
+    };
+    let policy = Policy::default().allow_clear_text(true);
+    let (mut exchange, response) =
+        Exchange::start(plugin, &nonce, Some(&password), channel, &policy).unwrap();
+    let Response::Send(response) = response else {
+        panic!("{}: the plugin answers nothing", block.place)
+    };
+    let Some(salt) = block.find("salt") else { return Some(response.to_vec()) };
+    // The second answer begins with random bytes and is another one each time: what it is signed
+    // with is the same.
+    assert!(response.is_empty(), "{}", block.place);
+    let signed = exchange.more_data(&bytes(salt), Some(&password), &policy).unwrap();
+    let Response::Send(signed) = signed else { panic!("{}: no signature", block.place) };
+    assert_eq!(signed.len(), block.bytes.len(), "{}", block.place);
+    let stored = exchange.certificate_secret(&password).unwrap();
+    assert_eq!(*stored, bytes(block.header("stored")), "{}", block.place);
+    None
 }

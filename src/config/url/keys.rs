@@ -24,7 +24,14 @@ const KEYS: [&str; 13] = [
 ];
 
 /// Options that exist but have no key (T-25), with the setter to use.
-const CODE_ONLY: [&str; 3] = ["multi-statements", "fetch-server-public-key", "local-infile"];
+const CODE_ONLY: [&str; 6] = [
+    "multi-statements",
+    "fetch-server-public-key",
+    "allow-clear-text-passwords",
+    "password-file",
+    "password-env",
+    "local-infile",
+];
 
 /// The query as read so far: the keys seen, and what takes more than one key to judge.
 #[derive(Default)]

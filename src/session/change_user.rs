@@ -1,0 +1,69 @@
+//! Another account on the session that is there.
+
+use std::sync::Arc;
+
+use super::Session;
+use super::transaction::Guarded;
+use crate::config::Config;
+use crate::error::Result;
+use crate::login::set_names;
+use crate::proto::{Login, Step};
+
+impl Session {
+    /// Logs in as the account of `config` on the connection that is there (COM_CHANGE_USER), and
+    /// makes the session as good as new, as [`reset`](Self::reset) does.
+    ///
+    /// Of `config` count the user, the passwords, the database (none if none is named), the
+    /// collation, the connection attributes and what is said about plugins. Where the server is,
+    /// TLS, the limits and the options of the protocol stay those of the session, so
+    /// `config.clone().user(..).password(..)` of the session's own configuration is a good start.
+    ///
+    /// Cost: two round trips for the login, more for some plugins, and one for the character set.
+    ///
+    /// Any error that [is fatal](crate::Error::is_fatal) leaves the session dead, and a refusal by
+    /// the server is one: MySQL closes the connection then, and MariaDB would go on as an account
+    /// that was reset and not left. A configuration that [is not
+    /// valid](Config::validate) is refused before anything is sent, and the session lives.
+    ///
+    /// Cancel-safe: if the future is dropped, the next call finishes the change first.
+    pub async fn change_user(&mut self, config: &Config) -> Result<()> {
+        let login = Login::from_config(&self.account_of(config))?;
+        self.settle().await?;
+        self.connection.change_user(login)?;
+        // From here on the old account's things are gone, whoever waits for the end.
+        self.config = Arc::new(self.account_of(config));
+        self.forget_statements();
+        self.rollback = None;
+        self.guarded = Guarded::Nothing;
+        self.names_due = true;
+        while self.step().await? != Step::Connected {}
+        self.settle_names().await
+    }
+
+    /// This session's configuration with the account of another one.
+    fn account_of(&self, config: &Config) -> Config {
+        Config {
+            user: config.user.clone(),
+            password: config.password.clone(),
+            credentials: config.credentials.clone(),
+            server_public_key: config.server_public_key.clone(),
+            fetch_server_public_key: config.fetch_server_public_key,
+            database: config.database.clone(),
+            collation: config.collation.clone(),
+            connect_attributes: config.connect_attributes.clone(),
+            send_connect_attributes: config.send_connect_attributes,
+            ..(*self.config).clone()
+        }
+    }
+
+    /// Sets the character set if a change of the user left that to do. Servers take the one that
+    /// the command names, proxies need not (K-42).
+    pub(super) async fn settle_names(&mut self) -> Result<()> {
+        if !self.names_due {
+            return Ok(());
+        }
+        self.names_due = false;
+        self.connection.query(set_names(&self.config, self.is_mariadb()).as_bytes())?;
+        self.finish_command().await.map(drop)
+    }
+}
