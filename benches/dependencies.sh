@@ -14,6 +14,9 @@ printf '%-52s %s\n' \
   '--no-default-features --features codec' "$(count --no-default-features --features codec)" \
   'default features and stream' "$(count --features stream)" \
   '--no-default-features --features tls,ring' "$(count --no-default-features --features tls,ring)" \
+  '--no-default-features --features tokio,graviola' "$(count --no-default-features --features tokio,graviola)" \
+  '--no-default-features --features tokio,aws-lc-rs' "$(count --no-default-features --features tokio,aws-lc-rs)" \
+  '--no-default-features --features platform-verifier' "$(count --no-default-features --features platform-verifier)" \
   '--no-default-features --features rsa' "$(count --no-default-features --features rsa)" \
   'default features' "$(count)" \
   '--all-features' "$(count --all-features)"

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::value::Kind;
-use crate::wire::binary_row::Layout;
+use crate::wire::binary_row::{BinaryCells, Layout};
 use crate::wire::code::BINARY_COLLATION;
 use crate::wire::{ColumnDefinition, ColumnFlags, ColumnType, ExtendedMetadata};
 
@@ -74,6 +74,16 @@ impl Columns {
 
     pub(crate) fn infos(&self) -> &[ColumnInfo] {
         &self.list
+    }
+
+    /// Whether a payload cannot be a row of the binary protocol, as far as the types are known.
+    pub(crate) fn is_no_binary_row(&self, payload: &[u8]) -> bool {
+        let Ok(mut cells) = BinaryCells::new(payload, self.list.len()) else { return true };
+        if self.list.iter().any(|info| info.layout == Layout::Unknown) {
+            return false;
+        }
+        let whole = self.list.iter().all(|info| cells.next_cell(info.layout).is_ok());
+        !whole || cells.finish().is_err()
     }
 
     /// How many columns there are.

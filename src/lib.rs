@@ -57,11 +57,14 @@
 //! | `blocking` | no | `blocking::Session`: the same without a runtime |
 //! | `stream` | no | [`Rows::into_stream`](Rows#method.into_stream): owned rows as a `futures` stream; turns on `tokio` |
 //! | `codec` | no | `codec::PacketCodec` for `tokio_util`'s `Framed`: whole packets, for proxies |
-//! | `tls` | yes | TLS by rustls; needs a provider: `ring`, or the process's own |
+//! | `tls` | yes | TLS by rustls; needs a provider: one of the next three, or the process's own |
 //! | `ring` | yes | ring as rustls's provider; compiles a little C |
+//! | `aws-lc-rs` | no | AWS-LC as rustls's provider, unless `ring` is on; compiles much C |
+//! | `graviola` | no | graviola as rustls's provider, unless one of the others is on; no C, and x86-64 or aarch64 with newer instructions |
 //! | `webpki-roots` | yes | Mozilla's CA certificates, for `VERIFY_IDENTITY` without a CA |
 //! | `compress` | yes | compression of the bytes on the wire by zlib, for [`Config::compression`] |
 //! | `zstd` | no | the same by Zstandard |
+//! | `platform-verifier` | no | the operating system's trust, for [`Config::ssl_ca_system`] |
 //! | `rsa` | no | caching_sha2_password's full login over plain TCP, sha256_password without TLS |
 //! | `ed25519`, `parsec` | no | MariaDB's plugins of these names |
 //! | `chrono`, `time`, `jiff` | no | the types of these crates as values of DATE, TIME, DATETIME and TIMESTAMP |
@@ -98,16 +101,20 @@ mod secret;
     )
 )]
 mod session;
+#[cfg(any(feature = "tokio", feature = "blocking"))]
+mod setup;
 #[cfg(feature = "tls")]
 mod tls_config;
 pub mod value;
 pub mod wire;
 
 pub use columns::{Column, Columns};
-pub use config::{Compression, Config, ConfigError, Endpoint, Limits, SslMode};
+pub use config::{
+    CertificateFingerprint, Compression, Config, ConfigError, Endpoint, Limits, SslMode,
+};
 pub use error::{Error, Result, Sent};
 pub use named::{NamedParams, NamedSql};
-pub use params::Params;
+pub use params::{Params, ParamsFromIter, params_from_iter};
 pub use proto::Done;
 pub use row::{Batch, ColumnIndex, FromRow, OwnedRow, Row};
 pub use secret::Secret;
@@ -116,7 +123,7 @@ pub use session::RowStream;
 #[cfg(feature = "tokio")]
 pub use session::{ChunkedRow, Field, Rows, Session, Transaction};
 #[cfg(any(feature = "tokio", feature = "blocking"))]
-pub use session::{IsolationLevel, Query, Statement, TransactionOptions};
+pub use session::{Cursor, IsolationLevel, Query, Statement, TransactionOptions};
 pub use value::{Date, DateTime, Decimal, FromValue, LongData, RawValue, Time, ToValue, Value};
 
 /// The code blocks of the README, which compile as tests.

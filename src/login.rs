@@ -6,10 +6,6 @@ use crate::password_source::password;
 use crate::proto::{Login, TlsPlan, Transport};
 use crate::wire::{Capabilities, ConnectAttributes};
 
-/// The collation that a login asks for (S-01), by name.
-#[cfg(any(feature = "tokio", feature = "blocking"))]
-const LOGIN_COLLATION: &str = "utf8mb4_general_ci";
-
 impl Login {
     /// The login that a configuration stands for, to drive a
     /// [`Connection`](crate::proto::Connection) without one of the fronts.
@@ -29,6 +25,7 @@ fn from_valid(config: &Config) -> Result<Login> {
     login.database = config.database.clone();
     for (wanted, capability) in [
         (config.found_rows, Capabilities::FOUND_ROWS),
+        (config.interactive, Capabilities::INTERACTIVE),
         (config.multi_statements, Capabilities::MULTI_STATEMENTS),
         (config.handle_expired_passwords, Capabilities::CAN_HANDLE_EXPIRED_PASSWORDS),
         (config.local_infile, Capabilities::LOCAL_FILES),
@@ -48,36 +45,24 @@ fn from_valid(config: &Config) -> Result<Login> {
     Ok(login)
 }
 
-/// The statement that makes the session's character set what text needs, with the configured
-/// collation (S-02): after the login if a collation was asked for, and after every reset.
-#[cfg(any(feature = "tokio", feature = "blocking"))]
-pub(crate) fn set_names(config: &Config, mariadb: bool) -> String {
-    match config.collation.as_deref() {
-        // The name was checked to be nothing but letters, digits and `_`.
-        Some(collation) => format!("SET NAMES utf8mb4 COLLATE {collation}"),
-        // MariaDB takes the login's collation for the character set alone, whose collation the
-        // server's `character_set_collations` says: the same as here.
-        None if mariadb => "SET NAMES utf8mb4".to_owned(),
-        None => format!("SET NAMES utf8mb4 COLLATE {LOGIN_COLLATION}"),
-    }
-}
-
 #[cfg(feature = "tls")]
 fn tls_plan(config: &Config) -> Result<TlsPlan> {
     use crate::config::SslMode;
     use crate::proto::TlsClient;
-    use crate::tls_config::{client_config, has_provider, server_name};
+    use crate::tls_config::{has_provider, server_name, tls_setup};
 
     let mode = config.effective_ssl_mode();
     // A build that cannot encrypt prefers in vain; it is not broken by the feature.
-    let in_vain = mode == SslMode::Preferred && !has_provider();
+    let in_vain = mode == SslMode::Preferred && !has_provider(config);
     if mode == SslMode::Disabled || in_vain {
         return Ok(TlsPlan::Never);
     }
+    let setup = tls_setup(config, mode)?;
     let client = TlsClient {
-        config: client_config(config, mode)?,
+        config: setup.client_config,
         server_name: server_name(config)?,
-        verifies: mode.verifies_peer(),
+        verifies: setup.verifies,
+        or_proof: setup.verifier,
     };
     Ok(match mode.requires_tls() {
         true => TlsPlan::Always(client),
@@ -92,7 +77,7 @@ fn tls_plan(config: &Config) -> Result<TlsPlan> {
     let mode = config.effective_ssl_mode();
     if mode.requires_tls() {
         return Err(ConfigError::new(format!(
-            "The SSL mode {mode} needs TLS: build mywire with its features `tls` and `ring`, or \
+            "The SSL mode {mode} needs TLS: build mywire with its feature `ring`, `aws-lc-rs` or `graviola`, or \
              allow plain text with `ssl-mode=DISABLED`."
         ))
         .into());
@@ -121,7 +106,11 @@ fn attributes(config: &Config) -> Result<Vec<u8>> {
     Ok(encoded)
 }
 
-#[cfg(all(test, feature = "tls", not(feature = "ring")))]
+#[cfg(all(
+    test,
+    feature = "tls",
+    not(any(feature = "ring", feature = "aws-lc-rs", feature = "graviola"))
+))]
 mod tests {
     use super::*;
     use crate::config::SslMode;
@@ -132,6 +121,8 @@ mod tests {
         let config = Config::default().ssl_mode(SslMode::Preferred);
         assert!(matches!(Login::from_config(&config).unwrap().tls, TlsPlan::Never));
         let error = Login::from_config(&config.ssl_mode(SslMode::Required)).unwrap_err();
-        assert!(error.to_string().contains("`ring`"), "{error}");
+        for feature in ["`ring`", "`aws-lc-rs`", "`graviola`"] {
+            assert!(error.to_string().contains(feature), "{error}");
+        }
     }
 }

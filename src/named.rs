@@ -114,7 +114,7 @@ impl Params for NamedParams<'_> {
         self.order.len()
     }
 
-    fn visit<'p>(&'p self, visit: &mut dyn FnMut(&'p dyn ToValue) -> Result<()>) -> Result<()> {
+    fn visit(&self, visit: &mut dyn FnMut(&dyn ToValue) -> Result<()>) -> Result<()> {
         for &index in self.order {
             let name = self.names.get(index).map_or("", |name| name);
             let value =

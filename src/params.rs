@@ -1,6 +1,8 @@
 //! The parameters of a statement.
 
-use crate::error::{ParamError, Result};
+use std::fmt;
+
+use crate::error::{ParamError, Result, UsageError, ValueError};
 use crate::value::ToValue;
 use crate::wire::statement::ParameterType;
 use crate::wire::{ColumnType, Parameters};
@@ -8,13 +10,15 @@ use crate::wire::{ColumnType, Parameters};
 /// A list of parameters, one for each `?` of a statement.
 ///
 /// Tuples of up to 16 values of different types, slices, arrays and vectors of one type, and `()`
-/// for none. `[Value]` serves lists whose types are known only at run time.
+/// for none. `[Value]` serves lists whose types are known only at run time, and
+/// [`params_from_iter`] takes an iterator.
 pub trait Params {
     /// How many parameters there are.
     fn count(&self) -> usize;
 
-    /// Hands each parameter in its order to `visit`, until that fails.
-    fn visit<'p>(&'p self, visit: &mut dyn FnMut(&'p dyn ToValue) -> Result<()>) -> Result<()>;
+    /// Hands each parameter in its order to `visit`, until that fails. An execution asks several
+    /// times, and fails with nothing sent unless it gets the same values each time.
+    fn visit(&self, visit: &mut dyn FnMut(&dyn ToValue) -> Result<()>) -> Result<()>;
 }
 
 /// Appends the parameters as COM_STMT_EXECUTE has them. `types` are those that the server knows
@@ -51,15 +55,73 @@ pub(crate) fn encode(
         index += 1;
         Ok(())
     })?;
+    check_count(count, index)?;
     Parameters::encode_types(changed.then_some(&types[..]), out);
     let mut index = 0;
     params.visit(&mut |value| {
-        if value.parameter_type().is_some() {
+        let now = value.parameter_type();
+        let known = types.get(index).copied().filter(|_| !nulls.is_set(index, out));
+        // What was said of the values holds only for the same values.
+        if now != known {
+            return Err(ParamError { index, reason: ValueError::Type }.into());
+        }
+        if now.is_some() {
             value.write(out).map_err(|reason| ParamError { index, reason })?;
         }
         index += 1;
         Ok(())
-    })
+    })?;
+    check_count(count, index)
+}
+
+fn check_count(statement: usize, given: usize) -> Result<()> {
+    if statement == given {
+        return Ok(());
+    }
+    Err(UsageError::ParameterCount { statement, given }.into())
+}
+
+/// The parameters that an iterator gives, one for each `?`: see [`params_from_iter`].
+#[derive(Clone)]
+pub struct ParamsFromIter<I>(I);
+
+/// Takes the items of an iterator as parameters. They are encoded one by one straight into what is
+/// sent, and never collected.
+///
+/// An execution walks the iterator three times, for the number, the types and the values, each time
+/// a clone of it; so it should be cheap to clone and to walk, and give the same items each time.
+///
+/// ```no_run
+/// # async fn example(session: &mut mywire::Session, ids: &[u64]) -> mywire::Result<()> {
+/// let marks = vec!["?"; ids.len()].join(", ");
+/// let sql = format!("SELECT name FROM users WHERE id IN ({marks})");
+/// let wanted = mywire::params_from_iter(ids.iter().map(|id| id + 1));
+/// let names: Vec<String> = session.fetch_all(&sql, wanted).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn params_from_iter<I>(items: I) -> ParamsFromIter<I::IntoIter>
+where
+    I: IntoIterator<Item: ToValue, IntoIter: Clone>,
+{
+    ParamsFromIter(items.into_iter())
+}
+
+impl<I: Iterator<Item: ToValue> + Clone> Params for ParamsFromIter<I> {
+    fn count(&self) -> usize {
+        self.0.clone().count()
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(&dyn ToValue) -> Result<()>) -> Result<()> {
+        self.0.clone().try_for_each(|value| visit(&value))
+    }
+}
+
+impl<I> fmt::Debug for ParamsFromIter<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Values are not for logs.
+        f.debug_struct("ParamsFromIter").finish_non_exhaustive()
+    }
 }
 
 impl Params for () {
@@ -67,7 +129,7 @@ impl Params for () {
         0
     }
 
-    fn visit<'p>(&'p self, _: &mut dyn FnMut(&'p dyn ToValue) -> Result<()>) -> Result<()> {
+    fn visit(&self, _: &mut dyn FnMut(&dyn ToValue) -> Result<()>) -> Result<()> {
         Ok(())
     }
 }
@@ -77,7 +139,7 @@ impl<T: ToValue> Params for [T] {
         self.len()
     }
 
-    fn visit<'p>(&'p self, visit: &mut dyn FnMut(&'p dyn ToValue) -> Result<()>) -> Result<()> {
+    fn visit(&self, visit: &mut dyn FnMut(&dyn ToValue) -> Result<()>) -> Result<()> {
         self.iter().try_for_each(|value| visit(value))
     }
 }
@@ -89,10 +151,7 @@ macro_rules! as_slice {
                 self.len()
             }
 
-            fn visit<'p>(
-                &'p self,
-                visit: &mut dyn FnMut(&'p dyn ToValue) -> Result<()>,
-            ) -> Result<()> {
+            fn visit(&self, visit: &mut dyn FnMut(&dyn ToValue) -> Result<()>) -> Result<()> {
                 self[..].visit(visit)
             }
         })+
@@ -109,7 +168,7 @@ impl<P: Params + ?Sized> Params for &P {
         (**self).count()
     }
 
-    fn visit<'p>(&'p self, visit: &mut dyn FnMut(&'p dyn ToValue) -> Result<()>) -> Result<()> {
+    fn visit(&self, visit: &mut dyn FnMut(&dyn ToValue) -> Result<()>) -> Result<()> {
         (**self).visit(visit)
     }
 }
@@ -121,10 +180,7 @@ macro_rules! tuples {
                 $count
             }
 
-            fn visit<'p>(
-                &'p self,
-                visit: &mut dyn FnMut(&'p dyn ToValue) -> Result<()>,
-            ) -> Result<()> {
+            fn visit(&self, visit: &mut dyn FnMut(&dyn ToValue) -> Result<()>) -> Result<()> {
                 $(visit(&self.$index)?;)+
                 Ok(())
             }
@@ -154,7 +210,7 @@ tuples! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::{Error, ValueError};
+    use crate::error::Error;
     use crate::value::Value;
 
     fn encoded(params: impl Params, types: &mut Vec<ParameterType>) -> Vec<u8> {
@@ -201,6 +257,87 @@ mod tests {
         let error = encode(&(1_u8, f64::NAN), &mut Vec::new(), &mut out).unwrap_err();
         let Error::Param(error) = error else { panic!("{error}") };
         assert_eq!((error.index(), error.reason()), (1, ValueError::Range));
+    }
+
+    #[test]
+    fn iterators_are_lists() {
+        let list = [Value::from(1_u64), Value::Null, Value::from("x")];
+        let one = encoded(&list[..], &mut Vec::new());
+        assert_eq!(encoded(params_from_iter(&list), &mut Vec::new()), one);
+        assert_eq!(encoded(params_from_iter(list), &mut Vec::new()), one);
+        let made = (1..=3_u16).map(|n| n * 2);
+        assert_eq!(
+            encoded(params_from_iter(made), &mut Vec::new()),
+            encoded([2_u16, 4, 6], &mut Vec::new())
+        );
+        let none: [u8; 0] = [];
+        assert_eq!(encoded(params_from_iter(none.map(i16::from)), &mut Vec::new()), b"");
+    }
+
+    /// T-20: what is sent is one packet that means something, whatever a caller's code does.
+    #[test]
+    fn t20_values_that_change_between_two_looks_are_refused() {
+        struct Changing(std::cell::Cell<u8>, [Option<i64>; 2], [Option<u16>; 2]);
+
+        impl Params for Changing {
+            fn count(&self) -> usize {
+                2
+            }
+
+            fn visit(&self, visit: &mut dyn FnMut(&dyn ToValue) -> Result<()>) -> Result<()> {
+                let look = self.0.replace(self.0.get() + 1);
+                match look {
+                    0 => self.1.iter().try_for_each(|value| visit(value)),
+                    1 => self.2.iter().try_for_each(|value| visit(value)),
+                    _ => unreachable!(),
+                }
+            }
+        }
+
+        for (first, second, bad) in [
+            ([Some(1), Some(2)], [Some(1), Some(2)], 0),
+            ([None, Some(2)], [None, Some(2)], 1),
+            ([None, None], [None, Some(2)], 1),
+            ([Some(1), None], [None, None], 0),
+        ] {
+            let params = Changing(std::cell::Cell::new(0), first, second);
+            let error = encode(&params, &mut Vec::new(), &mut Vec::new()).unwrap_err();
+            let Error::Param(error) = error else { panic!("{error}") };
+            assert_eq!((error.index(), error.reason()), (bad, ValueError::Type));
+        }
+        for (first, second) in [(1, 2), (3, 2), (2, 1), (2, 3)] {
+            let look = std::cell::Cell::new(0);
+            let params =
+                params_from_iter(Growing { look: &look, counts: [2, first, second], at: 0 });
+            let error = encode(&params, &mut Vec::new(), &mut Vec::new()).unwrap_err();
+            assert!(matches!(
+                error,
+                Error::Usage(UsageError::ParameterCount { .. }) | Error::Param(_)
+            ));
+        }
+    }
+
+    /// Another number of items at each walk.
+    struct Growing<'l> {
+        look: &'l std::cell::Cell<usize>,
+        counts: [u8; 3],
+        at: u8,
+    }
+
+    impl Clone for Growing<'_> {
+        fn clone(&self) -> Self {
+            let look = self.look.replace(self.look.get() + 1);
+            Self { look: self.look, counts: self.counts, at: self.counts[look] }
+        }
+    }
+
+    impl Iterator for Growing<'_> {
+        type Item = u8;
+
+        fn next(&mut self) -> Option<u8> {
+            self.at = self.at.checked_sub(1)?;
+            Some(self.at)
+        }
     }
 
     #[test]

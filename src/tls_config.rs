@@ -1,42 +1,63 @@
 //! The rustls configuration that a [`Config`] stands for.
 //!
-//! This sits above the pure layers: it reads the PEM files.
+//! This sits above the pure layers: it reads the certificates' files.
+
+mod provider;
+mod verifier;
 
 use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 
-use crate::config::{ClientIdentity, Config, ConfigError, Endpoint, PemSource, SslMode, is_ipv6};
+use crate::config::{
+    CaSource, ClientIdentity, Config, ConfigError, Endpoint, OwnTls, PemSource, SslMode, is_ipv6,
+};
 use crate::secret::Secret;
+use provider::provider;
+use verifier::{ChainVerifier, PinVerifier};
 
-/// Builds the rustls configuration for TLS in `mode`, reading the PEM files that `config` names.
+/// What a [`Config`] says about TLS.
+#[derive(Debug)]
+pub(crate) struct TlsSetup {
+    pub(crate) client_config: Arc<ClientConfig>,
+    /// Whether a handshake proves who the server is.
+    pub(crate) verifies: bool,
+    /// The verifier whose want of trust a MariaDB may make up for by the account's password (A-60):
+    /// there if the server is to be verified and the caller said nothing about whom to trust.
+    pub(crate) verifier: Option<Arc<dyn ServerCertVerifier>>,
+}
+
+/// Builds the rustls configuration for TLS in `mode`, reading the files that `config` names, or
+/// takes the caller's own.
 ///
 /// Certificates and keys are read anew each time, so that a renewed file takes effect. The crypto
-/// provider is the process default if there is one, else the one built in; none is installed.
+/// provider is that of [`provider`]; none is installed.
 ///
 /// # Errors
 ///
 /// `Disabled`, which has no TLS; no crypto provider; a file that cannot be read (named, with the
-/// system's error); PEM that does not hold what it must; verifying without trusted roots.
-pub(crate) fn client_config(
-    config: &Config,
-    mode: SslMode,
-) -> Result<Arc<ClientConfig>, ConfigError> {
+/// system's error); one that does not hold what it must; verifying without trusted roots.
+pub(crate) fn tls_setup(config: &Config, mode: SslMode) -> Result<TlsSetup, ConfigError> {
+    if let Some(OwnTls(own)) = &config.own_tls {
+        let client_config = Arc::clone(own);
+        return Ok(TlsSetup { client_config, verifies: mode.verifies_peer(), verifier: None });
+    }
     let provider = provider()?;
     let verifier = verifier(config, mode, &provider)?;
+    let is_unsaid = config.ssl_ca.is_none() && config.ssl_fingerprint.is_none();
+    let may_be_proved = is_unsaid && mode == SslMode::VerifyIdentity;
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| ConfigError::new(format!("TLS cannot be set up: {error}.")))?
         .dangerous()
-        .with_custom_certificate_verifier(verifier);
+        .with_custom_certificate_verifier(Arc::clone(&verifier));
     let client_config = match &config.ssl_identity {
         Some(identity) => {
             let (chain, key) = client_identity(identity)?;
@@ -48,7 +69,11 @@ pub(crate) fn client_config(
         }
         None => builder.with_no_client_auth(),
     };
-    Ok(Arc::new(client_config))
+    Ok(TlsSetup {
+        client_config: Arc::new(client_config),
+        verifies: mode.verifies_peer() || config.ssl_fingerprint.is_some(),
+        verifier: may_be_proved.then_some(verifier),
+    })
 }
 
 /// The name that the server is asked for and verified by.
@@ -78,30 +103,9 @@ pub(crate) fn server_name(config: &Config) -> Result<ServerName<'static>, Config
     })
 }
 
-/// Whether this process can encrypt at all.
-pub(crate) fn has_provider() -> bool {
-    provider().is_ok()
-}
-
-fn provider() -> Result<Arc<CryptoProvider>, ConfigError> {
-    if let Some(provider) = CryptoProvider::get_default() {
-        return Ok(Arc::clone(provider));
-    }
-    built_in_provider()
-}
-
-#[cfg(feature = "ring")]
-#[expect(clippy::unnecessary_wraps, reason = "other features decide whether there is one")]
-fn built_in_provider() -> Result<Arc<CryptoProvider>, ConfigError> {
-    Ok(Arc::new(rustls::crypto::ring::default_provider()))
-}
-
-#[cfg(not(feature = "ring"))]
-fn built_in_provider() -> Result<Arc<CryptoProvider>, ConfigError> {
-    Err(ConfigError::new(
-        "TLS has no cryptography: build mywire with its feature `ring`, or install a process-wide \
-         rustls CryptoProvider before connecting.",
-    ))
+/// Whether TLS to this configuration can be encrypted at all.
+pub(crate) fn has_provider(config: &Config) -> bool {
+    config.has_own_tls() || provider().is_ok()
 }
 
 fn verifier(
@@ -109,36 +113,98 @@ fn verifier(
     mode: SslMode,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, ConfigError> {
+    let by_mode = verifier_of_mode(config, mode, provider)?;
+    Ok(match config.ssl_fingerprint {
+        Some(fingerprint) => Arc::new(PinVerifier::new(fingerprint, by_mode)),
+        None => by_mode,
+    })
+}
+
+fn verifier_of_mode(
+    config: &Config,
+    mode: SslMode,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, ConfigError> {
     let algorithms = provider.signature_verification_algorithms;
+    // A pinned certificate is proved by its pin alone.
+    let by_pin = config.ssl_fingerprint.is_some() && config.ssl_ca.is_none();
     match mode {
         SslMode::Disabled => Err(ConfigError::new(
             "TLS is disabled by the SSL mode DISABLED; choose another mode to use it.",
         )),
+        SslMode::VerifyCa | SslMode::VerifyIdentity if by_pin => {
+            Ok(Arc::new(ChainVerifier::of_nothing(algorithms)))
+        }
         SslMode::Preferred | SslMode::Required => {
-            Ok(Arc::new(LenientVerifier { roots: None, algorithms }))
+            Ok(Arc::new(ChainVerifier::of_nothing(algorithms)))
         }
-        SslMode::VerifyCa => {
-            let ca = config.ssl_ca.as_ref().ok_or_else(|| {
-                // Public authorities sign for anyone: without the name they prove nothing.
-                ConfigError::new(
-                    "The SSL mode VERIFY_CA needs the CA that signed the server's certificate; \
-                     give it by `ssl-ca`, or use VERIFY_IDENTITY.",
-                )
-            })?;
-            Ok(Arc::new(LenientVerifier { roots: Some(roots_from(ca)?), algorithms }))
-        }
-        SslMode::VerifyIdentity => {
-            let roots = match &config.ssl_ca {
-                Some(ca) => roots_from(ca)?,
-                None => public_roots()?,
-            };
-            let builder =
-                WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
-            let verifier = builder.build().map_err(|error| {
-                ConfigError::new(format!("The server's certificate cannot be verified: {error}."))
-            })?;
-            Ok(verifier)
-        }
+        SslMode::VerifyCa => match &config.ssl_ca {
+            Some(CaSource::Certificates(ca)) => {
+                Ok(Arc::new(ChainVerifier::of(roots_from(ca)?, algorithms)))
+            }
+            // Public authorities sign for anyone: without the name they prove nothing.
+            Some(CaSource::System) | None => Err(ConfigError::new(
+                "The SSL mode VERIFY_CA needs the CA that signed the server's certificate; give \
+                 it by `ssl-ca`, or use VERIFY_IDENTITY.",
+            )),
+        },
+        SslMode::VerifyIdentity => match &config.ssl_ca {
+            Some(CaSource::Certificates(ca)) => verify_identity(roots_from(ca)?, provider),
+            Some(CaSource::System) => system_verifier(provider),
+            None => public_verifier(provider),
+        },
+    }
+}
+
+fn verify_identity(
+    roots: RootCertStore,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, ConfigError> {
+    let builder =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    let verifier = builder.build().map_err(|error| {
+        ConfigError::new(format!("The server's certificate cannot be verified: {error}."))
+    })?;
+    Ok(verifier)
+}
+
+#[cfg(feature = "platform-verifier")]
+fn system_verifier(
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, ConfigError> {
+    let verifier = rustls_platform_verifier::Verifier::new(Arc::clone(provider));
+    let verifier = verifier.map_err(|error| {
+        ConfigError::new(format!(
+            "The operating system's CA certificates cannot be used: {error}. Give the CA by \
+             `ssl-ca`."
+        ))
+    })?;
+    Ok(Arc::new(verifier))
+}
+
+#[cfg(not(feature = "platform-verifier"))]
+fn system_verifier(_: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, ConfigError> {
+    Err(ConfigError::new(
+        "The operating system's CA certificates need mywire's feature `platform-verifier`; build \
+         with it, or give the CA by `ssl-ca`.",
+    ))
+}
+
+/// Mozilla's authorities, else the operating system's.
+fn public_verifier(
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, ConfigError> {
+    #[cfg(feature = "webpki-roots")]
+    return verify_identity(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(), provider);
+    #[cfg(all(feature = "platform-verifier", not(feature = "webpki-roots")))]
+    return system_verifier(provider);
+    #[cfg(not(any(feature = "webpki-roots", feature = "platform-verifier")))]
+    {
+        let _ = provider;
+        Err(ConfigError::new(
+            "Verifying the server needs trusted roots: give the CA by `ssl-ca`, or build mywire \
+             with its feature `webpki-roots` or `platform-verifier`.",
+        ))
     }
 }
 
@@ -154,44 +220,53 @@ fn roots_from(ca: &PemSource) -> Result<RootCertStore, ConfigError> {
     Ok(roots)
 }
 
-#[cfg(feature = "webpki-roots")]
-#[expect(clippy::unnecessary_wraps, reason = "without the feature there are none")]
-fn public_roots() -> Result<RootCertStore, ConfigError> {
-    Ok(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect())
-}
-
-#[cfg(not(feature = "webpki-roots"))]
-fn public_roots() -> Result<RootCertStore, ConfigError> {
-    Err(ConfigError::new(
-        "Verifying the server needs trusted roots: give the CA by `ssl-ca`, or build mywire with \
-         its feature `webpki-roots`.",
-    ))
-}
-
 fn client_identity(
     identity: &ClientIdentity,
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), ConfigError> {
     let chain = certificates(&identity.cert, "client certificate")?;
-    let pem = read(&identity.key, "client's private key")?;
-    let key = PrivateKeyDer::from_pem_slice(pem.expose()).map_err(|_| {
-        ConfigError::new(format!(
-            "The client's private key{} is not an unencrypted key in PEM.",
-            location(&identity.key)
-        ))
-    })?;
-    Ok((chain, key))
+    let key = read(&identity.key, "client's private key")?;
+    Ok((chain, private_key(key.expose()).ok_or_else(|| unusable_key(&identity.key, &key))?))
+}
+
+fn private_key(bytes: &[u8]) -> Option<PrivateKeyDer<'static>> {
+    if is_pem(bytes) {
+        return PrivateKeyDer::from_pem_slice(bytes).ok();
+    }
+    PrivateKeyDer::try_from(bytes.to_vec()).ok()
+}
+
+/// Why a key cannot be used, without a word of it (T-80).
+fn unusable_key(source: &PemSource, key: &Secret) -> ConfigError {
+    let holds = |text: &str| key.expose().windows(text.len()).any(|bytes| bytes == text.as_bytes());
+    // PKCS#8's own heading, and the header of OpenSSL's older form.
+    let why = if holds("BEGIN ENCRYPTED PRIVATE KEY") || holds("Proc-Type: 4,ENCRYPTED") {
+        "is encrypted: decrypt it (`openssl pkey -in KEY -out PLAIN`)"
+    } else if holds("BEGIN CERTIFICATE") && !holds("PRIVATE KEY") {
+        "holds a certificate and no key: are the two swapped?"
+    } else {
+        "is not a private key in PEM or DER (PKCS#8, PKCS#1 or SEC1)"
+    };
+    ConfigError::new(format!("The client's private key{} {why}.", location(source)))
+}
+
+/// Whether bytes are PEM rather than DER, whose first byte is 0x30 for everything here.
+fn is_pem(bytes: &[u8]) -> bool {
+    bytes.first() != Some(&0x30)
 }
 
 fn certificates(
     source: &PemSource,
     what: &str,
 ) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
-    let pem = read(source, what)?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.expose()).collect();
+    let bytes = read(source, what)?;
+    if !is_pem(bytes.expose()) {
+        return Ok(vec![CertificateDer::from(bytes.expose().to_vec())]);
+    }
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(bytes.expose()).collect();
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         Ok(_) => Err(ConfigError::new(format!(
-            "The {what}{} cannot be used: there is no CERTIFICATE section in the PEM.",
+            "The {what}{} cannot be used: there is no CERTIFICATE section in the PEM, and it is no DER.",
             location(source)
         ))),
         Err(error) => Err(ConfigError::new(format!(
@@ -211,6 +286,7 @@ fn read(source: &PemSource, what: &str) -> Result<Secret, ConfigError> {
     }
 }
 
+/// The system's error says whether the file is missing or its permissions are in the way.
 fn unreadable(what: &str, path: &Path, error: &dyn Display) -> ConfigError {
     ConfigError::new(format!("The {what} cannot be read from {}: {error}.", path.display()))
 }
@@ -233,59 +309,5 @@ fn pem_error(error: &rustls::pki_types::pem::Error) -> &'static str {
     }
 }
 
-/// Checks less than a name and a chain: nothing, or only the chain.
-///
-/// The handshake signature is checked in any case, so the session is at least with the holder of
-/// the certificate shown.
-#[derive(Debug)]
-struct LenientVerifier {
-    roots: Option<RootCertStore>,
-    algorithms: WebPkiSupportedAlgorithms,
-}
-
-impl ServerCertVerifier for LenientVerifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        if let Some(roots) = &self.roots {
-            rustls::client::verify_server_cert_signed_by_trust_anchor(
-                &ParsedCertificate::try_from(end_entity)?,
-                roots,
-                intermediates,
-                now,
-                self.algorithms.all,
-            )?;
-        }
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, signed, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, signed, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
-}
-
-#[cfg(all(test, feature = "ring"))]
+#[cfg(all(test, any(feature = "ring", feature = "aws-lc-rs", feature = "graviola")))]
 mod tests;

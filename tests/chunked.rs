@@ -320,7 +320,7 @@ fn e76_damaged_rows_kill() {
         (b"\x00", "Truncated"),
         (b"\x00\x00", "Truncated"),
         (b"\x00\x00\x01a\x05abcd", "Truncated"),
-        (b"\x00\x00\x01a\x01b\x00", "TrailingBytes"),
+        (b"\x00\x00\x01a\x02bc\x00", "TrailingBytes"),
         (b"\x00\x00\x01a\xFBbcd", "LengthPrefix(251)"),
         (b"\x00\x00\x01a\xFFbcd", "LengthPrefix(255)"),
     ];

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// The order is that of the layers, lowest first. `value` and `columns` know each other: a value is
 /// its bytes and what its column says. `row` is above both; `config` above `auth`, whose policy it
 /// makes.
-const IMPORTS: [(&str, &[&str]); 16] = [
+const IMPORTS: [(&str, &[&str]); 18] = [
     ("wire", &[]),
     ("codec", &["wire"]),
     ("secret", &[]),
@@ -26,9 +26,10 @@ const IMPORTS: [(&str, &[&str]); 16] = [
     ("tls_config", &["config", "secret"]),
     ("password_source", &["config", "secret"]),
     ("login", &["config", "error", "password_source", "proto", "tls_config", "wire"]),
+    ("setup", &["config"]),
     (
         "session",
-        &["columns", "config", "error", "login", "named", "params", "proto", "row", "wire"],
+        &["columns", "config", "error", "named", "params", "proto", "row", "setup", "wire"],
     ),
     ("blocking", &["columns", "config", "error", "params", "proto", "row", "session", "wire"]),
 ];

@@ -13,11 +13,11 @@ mod synthesiser;
 use std::sync::Arc;
 
 use counting_alloc::{calls, peak, start};
-use fuzz::server::{LoginKind, Writer, login, login_turns};
+use fuzz::server::{LoginKind, Offer, Writer, login, login_turns};
 use mywire::proto::{Connection, Step, Transport};
 use mywire::wire::binary_row::Layout;
 use mywire::wire::packet::MAX_CHUNK;
-use mywire::wire::{ColumnType, PacketHeader, StatusFlags};
+use mywire::wire::{Capabilities, ColumnType, PacketHeader, StatusFlags};
 use mywire::{DateTime, Limits, LongData, Session};
 use synthesiser::{OFFER, Piece, Synthesiser, block_on, capabilities, session};
 use tokio::io::AsyncReadExt;
@@ -126,6 +126,76 @@ fn executions_with_rows_allocate_nothing() {
     });
 }
 
+/// Definitions that a MariaDB leaves out cost nothing, whatever other results come in between; those
+/// that it sends again take the old ones' place. E-63.
+#[test]
+fn executions_with_known_columns_allocate_nothing() {
+    let offer = Offer { mariadb: true, ..OFFER };
+    let (mut connection, capabilities) = behind_login_of(offer, Limits::default());
+    let reply = |write: &dyn Fn(&mut Writer)| {
+        let mut writer = Writer::new(1, capabilities);
+        write(&mut writer);
+        writer.out
+    };
+    connection.prepare(b"SELECT").unwrap();
+    answer(&mut connection, &reply(&|writer| writer.prepared(0, &TYPES)));
+    let rows = |writer: &mut Writer| {
+        small_row(7, writer);
+        writer.end_of_rows(StatusFlags::AUTOCOMMIT);
+    };
+    let known = reply(&|writer| {
+        writer.known_columns(&TYPES);
+        rows(writer);
+    });
+    let told = reply(&|writer| {
+        writer.typed_columns(&TYPES);
+        rows(writer);
+    });
+    let text = reply(&|writer| {
+        writer.columns(&[b"text"]);
+        writer.row([Some(&b"x"[..])]);
+        writer.end_of_rows(StatusFlags::AUTOCOMMIT);
+    });
+    let ok = reply(&|writer| writer.plain_ok(StatusFlags::AUTOCOMMIT));
+    let mut before = 0;
+    for round in 0..1_010 {
+        if round == 10 {
+            before = calls();
+        }
+        for reply in [&known, &told, &known] {
+            connection.execute(7, 0, |_| Ok(())).unwrap();
+            assert_eq!(answer(&mut connection, reply), 1);
+            connection.ping().unwrap();
+            answer(&mut connection, &ok);
+            connection.query(b"SELECT").unwrap();
+            assert_eq!(answer(&mut connection, &text), 1);
+        }
+    }
+    assert_eq!(calls() - before, 0);
+}
+
+/// Gives the connection a reply, once it has sent its command; gives the number of rows.
+fn answer(connection: &mut Connection, bytes: &[u8]) -> usize {
+    let sent = connection.send_buf().len();
+    connection.sent(sent);
+    connection.spare()[..bytes.len()].copy_from_slice(bytes);
+    connection.received(bytes.len());
+    let mut rows = 0;
+    loop {
+        match connection.step().unwrap() {
+            Step::Row => {
+                rows += 1;
+                if connection.columns().len() == TYPES.len() {
+                    let (id, ..): Small<'_> = connection.row().decode().unwrap();
+                    assert_eq!(id, 7);
+                }
+            }
+            Step::Idle => return rows,
+            _ => {}
+        }
+    }
+}
+
 /// A reply with one text value of `length` bytes, which are those of `body` again and again, and
 /// a row behind it.
 fn huge_value(length: u64, body: &Arc<[u8]>) -> Vec<Piece> {
@@ -219,8 +289,12 @@ fn a_value_of_4_gib_is_flat() {
 }
 
 fn behind_login(limits: Limits) -> Connection {
+    behind_login_of(OFFER, limits).0
+}
+
+fn behind_login_of(offer: Offer, limits: Limits) -> (Connection, Capabilities) {
     let login = login(Transport::Network);
-    let (turns, _) = login_turns(LoginKind::Native, OFFER, &login);
+    let (turns, capabilities) = login_turns(LoginKind::Native, offer, &login);
     let mut connection = Connection::new(login, limits);
     for turn in &turns {
         connection.spare()[..turn.len()].copy_from_slice(turn);
@@ -230,7 +304,7 @@ fn behind_login(limits: Limits) -> Connection {
         connection.sent(sent);
     }
     assert_eq!(connection.step().unwrap(), Step::Idle);
-    connection
+    (connection, capabilities)
 }
 
 /// The largest row that a session takes.

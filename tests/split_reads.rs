@@ -455,6 +455,7 @@ mod tls {
             config: Arc::new(config),
             server_name: ServerName::try_from("db.example.test").unwrap(),
             verifies: true,
+            or_proof: None,
         }
     }
 

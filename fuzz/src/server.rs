@@ -199,6 +199,21 @@ impl Writer {
         self.definitions(columns);
     }
 
+    /// The head of a result set whose definitions are left out, as far as that was agreed on.
+    pub fn known_columns(&mut self, types: &[ColumnType]) {
+        if !self.capabilities.contains(Capabilities::MARIADB_CACHE_METADATA) {
+            return self.typed_columns(types);
+        }
+        let mut payload = Vec::new();
+        let count = u64::try_from(types.len()).unwrap_or(u64::MAX);
+        let header = ResultSetHeader { columns: count, metadata_follows: false };
+        header.encode(self.capabilities, &mut payload);
+        self.packet(&payload);
+        if !self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
+            self.eof(StatusFlags::AUTOCOMMIT);
+        }
+    }
+
     /// The reply to a preparation.
     pub fn prepared(&mut self, parameters: u16, types: &[ColumnType]) {
         let columns: Vec<_> = types
@@ -388,6 +403,8 @@ pub fn conversation_of(
 /// Preparations and executions.
 pub fn statement_turns(source: &mut Source<'_>, capabilities: Capabilities) -> Vec<Turn> {
     let mut turns = Vec::new();
+    // The columns that the client knows of the one statement.
+    let mut known = Vec::new();
     for _ in 0..source.below(4) {
         let mut turn = Turn::default();
         for _ in 0..=source.below(3) {
@@ -395,9 +412,12 @@ pub fn statement_turns(source: &mut Source<'_>, capabilities: Capabilities) -> V
             if source.rarely(4) {
                 let types: Vec<_> = (0..source.below(3)).map(|_| source.pick(&TYPES)).collect();
                 writer.prepared(source.pick(&[0, 1, 3]), &types);
+                if !types.is_empty() {
+                    known = types;
+                }
                 turn.actions.push(Action::Prepare);
             } else {
-                binary_results(source, &mut writer);
+                binary_results(source, &mut writer, &mut known);
                 turn.actions.push(Action::Execute);
             }
             turn.reply.extend_from_slice(&writer.out);
@@ -493,7 +513,7 @@ const TYPES: [ColumnType; 8] = [
 ];
 
 /// The results of one execution.
-fn binary_results(source: &mut Source<'_>, writer: &mut Writer) {
+fn binary_results(source: &mut Source<'_>, writer: &mut Writer, known: &mut Vec<ColumnType>) {
     for left in (0..=source.below(2)).rev() {
         let status = match left {
             0 => StatusFlags::AUTOCOMMIT,
@@ -503,8 +523,14 @@ fn binary_results(source: &mut Source<'_>, writer: &mut Writer) {
             tracked_ok(source, writer, status);
             continue;
         }
-        let types: Vec<_> = (0..=source.below(12)).map(|_| source.pick(&TYPES)).collect();
-        writer.typed_columns(&types);
+        let mut types: Vec<_> = (0..=source.below(12)).map(|_| source.pick(&TYPES)).collect();
+        if !known.is_empty() && source.rarely(3) {
+            types.clone_from(known);
+            writer.known_columns(&types);
+        } else {
+            writer.typed_columns(&types);
+            known.clone_from(&types);
+        }
         for _ in 0..source.below(8) {
             if source.rarely(24) {
                 writer.err(1317, b"killed");

@@ -7,6 +7,7 @@ use crate::columns::Columns;
 use crate::error::Result;
 use crate::proto::Done;
 use crate::row::{Batch, FromRow, OwnedRow, Row};
+use crate::session::Cursor;
 use crate::wire::StatusFlags;
 
 /// The rows of a statement, lent one by one from the session's read buffer.
@@ -73,6 +74,30 @@ impl Rows<'_> {
         T: for<'r> FromRow<'r>,
     {
         now(self.0.collect())
+    }
+
+    /// Whether the rows that are next are the OUT and INOUT parameters of a CALL that was executed
+    /// through the binary protocol: one row, one column for each.
+    ///
+    /// Takes no row. Servers say it behind the rows unless the connection has old EOF packets, so
+    /// this waits until the next row is here and, if it is the last one, the end behind it. Fails if
+    /// a piece of the row was taken by [`next_chunked`](Self::next_chunked).
+    pub fn is_out_params(&mut self) -> Result<bool> {
+        now(self.0.is_out_params())
+    }
+
+    /// Puts the rows of a cursor aside, so that the session can run other commands;
+    /// [`Session::resume`](super::Session::resume) goes on with them, and no row is lost.
+    ///
+    /// The statement needs a fetch size, see
+    /// [`Statement::with_fetch_size`](crate::Statement::with_fetch_size). What is left of the last
+    /// fetch is read and kept in memory, at most 64 MiB; nothing is kept behind the last row of a
+    /// fetch. No round trip.
+    ///
+    /// Fails if no cursor has the rows, if a row is being read in pieces, if the rest of the fetch
+    /// is too large, or with the server's error; the rows are then left, and the session is usable.
+    pub fn suspend(self) -> Result<Cursor> {
+        now(self.0.suspend())
     }
 
     /// Skips what is left of this result and goes to the next one of the statement: `false` if

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::params::Params;
 use crate::proto::Done;
 use crate::row::FromRow;
-use crate::session::{Front, Query, Statement, StdInput, TransactionOptions};
+use crate::session::{Cursor, Front, Query, Statement, StdInput, TransactionOptions};
 use crate::wire::StatusFlags;
 
 /// A session with a server, for code without a runtime.
@@ -157,6 +157,16 @@ impl Session {
     /// trip.
     pub fn reset_statement(&mut self, statement: &Statement) -> Result<()> {
         now(self.0.reset_statement(statement))
+    }
+
+    /// Goes on with rows that were put aside.
+    ///
+    /// Cost: nothing if rows are kept; else the fetch of the next ones, whose rows are read as they
+    /// are asked for. Fails, with nothing sent, if the cursor is another session's, or was lost when
+    /// this one was reset, or if its statement was executed again or reset meanwhile. What else
+    /// closes it on the server is the server's error at the next fetch (1421).
+    pub fn resume(&mut self, cursor: Cursor) -> Result<Rows<'_>> {
+        now(self.0.resume(cursor)).map(Rows)
     }
 
     /// Begins a transaction. Cost: one round trip.

@@ -1,10 +1,11 @@
-//! What a server may make us hold, skip or wait through.
+//! What a server may make us hold, skip or wait through, and how much we send it.
 
 /// Bounds on what a server can cost its client.
 ///
 /// Memory follows the bytes that really arrive, never a length that the server claims; these limits
 /// say where it stops. Going over one is a protocol error that closes the session, except for
-/// `max_error_message`, which cuts, and `max_discard`, which decides how a result is left early.
+/// `max_error_message`, which cuts, `max_discard`, which decides how a result is left early, and
+/// `max_command`, which is about what we send: a command beyond it is an error of the caller.
 /// Each field has a setter of the same name.
 ///
 /// ```
@@ -19,6 +20,8 @@ pub struct Limits {
     /// Largest payload received, in bytes, after its 16 MiB parts are joined. See
     /// [`Limits::DEFAULT_MAX_PACKET`].
     pub max_packet: usize,
+    /// Largest command sent, in bytes. See [`Limits::DEFAULT_MAX_COMMAND`].
+    pub max_command: usize,
     /// Most columns in one result. See [`Limits::DEFAULT_MAX_COLUMNS`].
     pub max_columns: usize,
     /// Most bytes of column definitions held for one result. See
@@ -49,6 +52,10 @@ impl Limits {
     /// It can be this large because the buffer grows with the bytes received; a caller who never
     /// expects large values does well to set less.
     pub const DEFAULT_MAX_PACKET: usize = (1 << 30) + (1 << 20);
+    /// 1 GiB: the largest that any server takes. Servers that take less (their
+    /// `max_allowed_packet`, 64 or 16 MiB unless set) close the session over a larger command; with
+    /// their value here it is an error before anything is sent, and the session goes on (T-113).
+    pub const DEFAULT_MAX_COMMAND: usize = 1 << 30;
     /// 4096: the most columns that a MySQL table can have. Only a SELECT that lists more values, and
     /// joins of wide tables, need more. The parameters of a statement do not
     /// count: the protocol itself stops them at 65 535.
@@ -75,6 +82,12 @@ impl Limits {
     /// Sets the largest payload received, in bytes: at least 1024.
     pub fn max_packet(mut self, bytes: usize) -> Self {
         self.max_packet = bytes;
+        self
+    }
+
+    /// Sets the largest command sent, in bytes: at least 128 KiB. More than 1 GiB counts as 1 GiB.
+    pub fn max_command(mut self, bytes: usize) -> Self {
+        self.max_command = bytes;
         self
     }
 
@@ -131,6 +144,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_packet: Self::DEFAULT_MAX_PACKET,
+            max_command: Self::DEFAULT_MAX_COMMAND,
             max_columns: Self::DEFAULT_MAX_COLUMNS,
             max_metadata_bytes: Self::DEFAULT_MAX_METADATA_BYTES,
             max_auth_packets: Self::DEFAULT_MAX_AUTH_PACKETS,

@@ -3,10 +3,13 @@
 //! A [`Config`] holds what the caller said and nothing else: no environment variable and no option
 //! file is read unless a call names it (T-85).
 
+mod certificates;
 mod compression;
 mod credentials;
 mod error;
 mod limits;
+mod session_options;
+mod sockets;
 mod ssl;
 mod url;
 mod validate;
@@ -16,13 +19,19 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+pub use certificates::CertificateFingerprint;
+#[cfg(feature = "tls")]
+pub(crate) use certificates::OwnTls;
+pub(crate) use certificates::{CaSource, ClientIdentity, PemSource};
 pub use compression::{Compression, CompressionOptions};
 pub use credentials::PasswordResult;
 pub(crate) use credentials::{Credentials, PasswordSource};
 pub use error::ConfigError;
 pub use limits::Limits;
+pub(crate) use session_options::SessionOptions;
+pub use session_options::{MAX_INIT_COMMANDS, MAX_INIT_COMMANDS_BYTES};
+pub(crate) use sockets::SocketOptions;
 pub use ssl::SslMode;
-pub(crate) use ssl::{ClientIdentity, PemSource};
 
 use crate::secret::Secret;
 
@@ -74,22 +83,34 @@ pub const MAX_CONNECT_ATTRIBUTES_BYTES: usize = 65_535 - 1024;
 /// | key | value |
 /// |---|---|
 /// | `ssl-mode` | `DISABLED`, `PREFERRED`, `REQUIRED`, `VERIFY_CA` or `VERIFY_IDENTITY` |
-/// | `ssl-ca` | file of CA certificates, PEM |
-/// | `ssl-cert`, `ssl-key` | files of our certificate chain and private key, PEM |
+/// | `ssl-ca` | file of CA certificates, PEM or DER; `system` for those of the operating system |
+/// | `ssl-fingerprint` | SHA-256 of the server's certificate in hexadecimal digits |
+/// | `ssl-cert`, `ssl-key` | files of our certificate chain and private key, PEM or DER |
 /// | `tls-server-name` | name that the server's certificate must have, if not the host |
 /// | `socket` | path of a Unix socket; leave the host empty or `localhost` |
 /// | `connect-timeout` | seconds, decimals allowed |
+/// | `bind-address` | local IP address to connect from |
+/// | `tcp-nodelay` | `true` or `false`: send commands at once |
+/// | `keepalive` | seconds of silence after which TCP asks whether the peer is there; `0` for never |
+/// | `tcp-user-timeout` | seconds that sent bytes may stay unacknowledged, decimals allowed; Linux |
 /// | `found-rows` | `true` or `false`: count matched rows instead of changed ones |
+/// | `interactive` | `true` or `false`: the server's `interactive_timeout` applies |
+/// | `handle-expired-passwords` | `true` or `false`: log in to set a new password |
+/// | `connect-attributes` | `true` or `false`: tell the server the client's name and version |
+/// | `program-name` | the connection attribute `program_name` |
 /// | `collation` | name of the connection's collation |
+/// | `sql-mode` | the session's `sql_mode` |
+/// | `time-zone` | the session's `time_zone` |
 /// | `max-packet` | largest payload received, in bytes |
 /// | `compression` | `zlib`, `zstd`, or both with a comma between, the best first |
 /// | `compression-level` | 1 to 9 for zlib, 1 to 22 for zstd |
 /// | `compression-threshold` | least number of bytes that are compressed |
+/// | `max-allowed-packet` | largest command sent, in bytes |
 ///
 /// `_` may stand for `-` in a key. An unknown key or one given twice is an error. What lowers the
-/// guard (multiple statements, fetching the server's RSA key, clear-text passwords, a password from
-/// a file or the environment, LOCAL INFILE) has no key: a URL often comes from
-/// less trusted hands than the code (T-25).
+/// guard or runs SQL (multiple statements, init commands, fetching the server's RSA key, clear-text
+/// passwords, a password from a file or the environment, LOCAL INFILE) has no key: a URL often comes
+/// from less trusted hands than the code (T-25).
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) endpoint: Endpoint,
@@ -98,17 +119,23 @@ pub struct Config {
     pub(crate) credentials: Credentials,
     pub(crate) database: Option<String>,
     pub(crate) ssl_mode: Option<SslMode>,
-    pub(crate) ssl_ca: Option<PemSource>,
+    pub(crate) ssl_ca: Option<CaSource>,
+    pub(crate) ssl_fingerprint: Option<CertificateFingerprint>,
     pub(crate) ssl_identity: Option<ClientIdentity>,
     pub(crate) tls_server_name: Option<String>,
+    #[cfg(feature = "tls")]
+    pub(crate) own_tls: Option<OwnTls>,
     pub(crate) server_public_key: Option<Vec<u8>>,
     pub(crate) fetch_server_public_key: bool,
     pub(crate) found_rows: bool,
+    pub(crate) interactive: bool,
     pub(crate) multi_statements: bool,
     pub(crate) handle_expired_passwords: bool,
     pub(crate) send_connect_attributes: bool,
     pub(crate) connect_attributes: Vec<(String, String)>,
     pub(crate) collation: Option<String>,
+    pub(crate) session: SessionOptions,
+    pub(crate) sockets: SocketOptions,
     pub(crate) connect_timeout: Duration,
     pub(crate) statement_cache: usize,
     pub(crate) compression: CompressionOptions,
@@ -192,47 +219,6 @@ impl Config {
         self
     }
 
-    /// Trusts the CA certificates in a PEM file, and no others.
-    ///
-    /// The file is read at each connect. Unless a mode is set, the server's identity is verified
-    /// from then on.
-    pub fn ssl_ca_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.ssl_ca = Some(PemSource::File(path.into()));
-        self
-    }
-
-    /// Trusts these CA certificates in PEM, and no others; otherwise like [`Config::ssl_ca_file`].
-    pub fn ssl_ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.ssl_ca = Some(PemSource::Bytes(Secret::from(pem.into())));
-        self
-    }
-
-    /// Shows the server a client certificate: PEM files of the chain (own certificate first) and of
-    /// its unencrypted private key. Both are read at each connect.
-    pub fn ssl_cert_files(mut self, cert: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
-        self.ssl_identity = Some(ClientIdentity {
-            cert: PemSource::File(cert.into()),
-            key: PemSource::File(key.into()),
-        });
-        self
-    }
-
-    /// Shows the server a client certificate given as PEM; otherwise like
-    /// [`Config::ssl_cert_files`].
-    pub fn ssl_cert_pem(mut self, cert: impl Into<Vec<u8>>, key: impl Into<Secret>) -> Self {
-        self.ssl_identity = Some(ClientIdentity {
-            cert: PemSource::Bytes(Secret::from(cert.into())),
-            key: PemSource::Bytes(key.into()),
-        });
-        self
-    }
-
-    /// Sets the name to ask for and to verify in TLS, when it is not the host (H-24).
-    pub fn tls_server_name(mut self, name: impl Into<String>) -> Self {
-        self.tls_server_name = Some(name.into());
-        self
-    }
-
     /// Pins the server's RSA public key (PEM, `BEGIN PUBLIC KEY`), which encrypts the password when
     /// caching_sha2_password wants it over plain TCP. Needs the feature `rsa`.
     pub fn server_public_key_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
@@ -270,7 +256,8 @@ impl Config {
         self
     }
 
-    /// Adds a connection attribute, or replaces the one with this key.
+    /// Adds a connection attribute, or replaces the one with this key; `program_name` is the one that
+    /// servers' tools show.
     ///
     /// Keys that start with `_` are the client's own. All attributes together stay within
     /// [`MAX_CONNECT_ATTRIBUTES_BYTES`] (H-34).
@@ -284,12 +271,6 @@ impl Config {
     /// Whether connection attributes are sent at all, the client's own included; `true` by default.
     pub fn connect_attributes(mut self, send: bool) -> Self {
         self.send_connect_attributes = send;
-        self
-    }
-
-    /// Sets the connection's collation, and with it the character set, by name: `[a-z0-9_]+`.
-    pub fn collation(mut self, name: impl Into<String>) -> Self {
-        self.collation = Some(name.into());
         self
     }
 
@@ -319,10 +300,11 @@ impl Config {
 
     /// The configuration as a URL that parses back to it, without the password.
     ///
-    /// What a URL cannot say is left out: PEM given as bytes, the server's RSA key, connection
-    /// attributes, limits other than `max-packet`, and the options without a key. A CA given as
-    /// bytes leaves its SSL mode behind, so that the URL never verifies less than the configuration
-    /// does. A socket path that is not UTF-8 is printed with replacement characters.
+    /// What a URL cannot say is left out: PEM given as bytes, a rustls configuration, the server's
+    /// RSA key, connection attributes other than `program_name`, limits other than `max-packet` and
+    /// `max-allowed-packet`, and the options without a key. A CA given as bytes and a rustls
+    /// configuration leave their SSL mode behind, so that the URL never verifies less than the
+    /// configuration does. A socket path that is not UTF-8 is printed with replacement characters.
     pub fn to_url(&self) -> String {
         self.to_string()
     }
@@ -338,16 +320,22 @@ impl Default for Config {
             database: None,
             ssl_mode: None,
             ssl_ca: None,
+            ssl_fingerprint: None,
             ssl_identity: None,
             tls_server_name: None,
+            #[cfg(feature = "tls")]
+            own_tls: None,
             server_public_key: None,
             fetch_server_public_key: false,
             found_rows: false,
+            interactive: false,
             multi_statements: false,
             handle_expired_passwords: false,
             send_connect_attributes: true,
             connect_attributes: Vec::new(),
             collation: None,
+            session: SessionOptions::default(),
+            sockets: SocketOptions::default(),
             connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
             statement_cache: Self::DEFAULT_STATEMENT_CACHE,
             compression: CompressionOptions::default(),

@@ -2,11 +2,9 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::{Config, ConfigError, Endpoint};
-use crate::secret::Secret;
 
 /// How the connection is encrypted and what is checked of the server.
 ///
@@ -25,7 +23,14 @@ pub enum SslMode {
     Required,
     /// TLS with a certificate that the configured CA signed, for whatever name.
     VerifyCa,
-    /// TLS with a certificate from a trusted CA that names the host we connect to.
+    /// TLS with a certificate from a trusted CA that names the host we connect to, or with the one
+    /// that is pinned.
+    ///
+    /// Without a CA and a pin, a MariaDB from 11.4 on may prove itself by the account's password
+    /// instead, so that its self-signed certificate needs no setup: the server shows that it
+    /// knows the hash of the password and of this very certificate. Until it has, only plugins that
+    /// do not give the password away are answered; somebody in between gets no more than an answer
+    /// to try passwords against, and is found out. It takes a password that is hard to guess.
     VerifyIdentity,
 }
 
@@ -74,38 +79,28 @@ impl FromStr for SslMode {
     }
 }
 
-/// Where certificates or a key in PEM come from.
-#[derive(Clone, Debug)]
-pub(crate) enum PemSource {
-    File(PathBuf),
-    /// A [`Secret`] because a private key may be among them.
-    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "only TLS reads it"))]
-    Bytes(Secret),
-}
-
-/// The certificate chain and private key that we show to the server.
-#[derive(Clone, Debug)]
-pub(crate) struct ClientIdentity {
-    pub(crate) cert: PemSource,
-    pub(crate) key: PemSource,
-}
-
 impl Config {
     /// The mode that applies: the one given, else the safest that the endpoint allows without any
     /// setup.
     ///
-    /// A Unix socket gets `Disabled`: its bytes never leave the machine. A configured CA gets
-    /// `VerifyIdentity`. A host that is loopback by its spelling (`localhost`, `127.0.0.0/8`,
+    /// A Unix socket gets `Disabled`: its bytes never leave the machine. A configured CA, a pin or a
+    /// rustls configuration gets `VerifyIdentity`. A host that is loopback by its spelling (`localhost`, `127.0.0.0/8`,
     /// `::1`; names are not looked up) gets `Preferred`. Every other host gets `Required`, so
     /// nothing goes out in clear unless the caller said so (T-04, T-14).
     pub fn effective_ssl_mode(&self) -> SslMode {
         match (self.ssl_mode, &self.endpoint) {
             (Some(mode), _) => mode,
             (None, Endpoint::Socket(_)) => SslMode::Disabled,
-            (None, Endpoint::Tcp { .. }) if self.ssl_ca.is_some() => SslMode::VerifyIdentity,
+            (None, Endpoint::Tcp { .. }) if self.says_whom_to_trust() => SslMode::VerifyIdentity,
             (None, Endpoint::Tcp { host, .. }) if is_loopback(host) => SslMode::Preferred,
             (None, Endpoint::Tcp { .. }) => SslMode::Required,
         }
+    }
+}
+
+impl Config {
+    fn says_whom_to_trust(&self) -> bool {
+        self.ssl_ca.is_some() || self.ssl_fingerprint.is_some() || self.has_own_tls()
     }
 }
 

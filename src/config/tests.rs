@@ -19,6 +19,7 @@ fn the_last_of_host_port_and_socket_decides() {
 #[test]
 fn debug_and_display_hide_password_and_key() {
     let config = Config::default().password(SENTINEL).ssl_cert_pem("cert", SENTINEL);
+    let config = config.init_command(format!("SET @token = '{SENTINEL}'"));
     assert!(!format!("{config:?} {config:#?} {config}").contains(SENTINEL));
 }
 
@@ -70,6 +71,19 @@ fn out_of_range_values_are_refused() {
         Config::default().collation(""),
         Config::default().collation("utf8mb4'; DROP"),
         Config::default().collation("UTF8MB4_BIN"),
+        Config::default().collation("latin1_swedish_ci"),
+        Config::default().sql_mode("ANSI'; DROP"),
+        Config::default().sql_mode("A".repeat(1025)),
+        Config::default().time_zone(""),
+        Config::default().time_zone("'"),
+        Config::default().init_command(" "),
+        Config::default().init_command("x".repeat(1 << 21)),
+        (0..300).fold(Config::default(), |config, _| config.init_command("SELECT 1")),
+        Config::default().keepalive(Duration::ZERO),
+        Config::default().keepalive(Duration::from_secs(32_768)),
+        Config::default().tcp_user_timeout(Duration::ZERO),
+        Config::default().socket("/s").bind_address([127, 0, 0, 1]),
+        Config::default().limits(Limits::default().max_command(1024)),
         Config::default().connect_timeout(Duration::ZERO),
         Config::default().limits(Limits::default().max_packet(1023)),
     ] {
@@ -77,6 +91,30 @@ fn out_of_range_values_are_refused() {
     }
     for host in ["::1", "fe80::1%eth0", "db", "my_db", "bücher.example", "db.example.com."] {
         assert_eq!(Config::default().host(host).validate(), Ok(()), "{host}");
+    }
+}
+
+/// T-04: a pin that a server could have ignored by offering no TLS.
+#[test]
+fn t04_a_pin_needs_a_mode_with_tls() {
+    let pinned = Config::default().ssl_fingerprint([7; 32]);
+    assert_eq!(pinned.effective_ssl_mode(), SslMode::VerifyIdentity);
+    assert_eq!(pinned.clone().ssl_mode(SslMode::Required).validate(), Ok(()));
+    for mode in [SslMode::Disabled, SslMode::Preferred] {
+        let error = pinned.clone().ssl_mode(mode).validate().unwrap_err().to_string();
+        assert!(error.contains(&mode.to_string()) && error.contains("REQUIRED"), "{error}");
+    }
+}
+
+/// S-05, S-06: the connection's character set stays Rust's.
+#[test]
+fn s05_s06_collations_of_other_character_sets_are_refused() {
+    for name in ["gbk_bin", "utf16_general_ci", "utf8_bin", "binary", "utf8mb3_bin", "utf8mb4"] {
+        let error = Config::default().collation(name).validate().unwrap_err().to_string();
+        assert!(error.contains("utf8mb4_general_ci"), "{name}: {error}");
+    }
+    for name in ["utf8mb4_bin", "utf8mb4_0900_ai_ci", "uca1400_as_ci"] {
+        assert_eq!(Config::default().collation(name).validate(), Ok(()), "{name}");
     }
 }
 

@@ -2,12 +2,15 @@
 
 use super::{
     Config, ConfigError, Endpoint, MAX_CONNECT_ATTRIBUTES_BYTES, MAX_NAME_BYTES,
-    MAX_PASSWORD_BYTES, is_ipv6,
+    MAX_PASSWORD_BYTES, SslMode, is_ipv6, session_options, sockets,
 };
 use crate::secret::Secret;
 
 /// The least limit of a payload, in bytes: a login has to fit.
 const MIN_MAX_PACKET: usize = 1024;
+
+/// The least limit of a command, in bytes: a piece of long data has to fit.
+const MIN_MAX_COMMAND: usize = 128 << 10;
 
 impl Config {
     /// Checks what the setters accepted.
@@ -15,9 +18,9 @@ impl Config {
     /// # Errors
     ///
     /// One sentence about the first thing that is wrong: a NUL in a name or the password (T-22),
-    /// something too long (T-23), a host that is none, a collation name outside `[a-z0-9_]+`, a
-    /// reserved or empty attribute key, a port, timeout, level or limit out of range, a compression that this
-    /// build lacks.
+    /// something too long (T-23), a host that is none, a collation that is none of utf8mb4's, a
+    /// reserved or empty attribute key, a port, timeout, level or limit out of range, TLS options that
+    /// contradict each other, a compression that this build lacks.
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_endpoint(&self.endpoint)?;
         check_name("user name", &self.user)?;
@@ -28,6 +31,9 @@ impl Config {
         }
         check_collation(self.collation.as_deref())?;
         check_attributes(&self.connect_attributes)?;
+        check_tls(self)?;
+        session_options::check(&self.session)?;
+        sockets::check(&self.sockets, &self.endpoint)?;
         if self.connect_timeout.is_zero() {
             return Err(ConfigError::new(
                 "A connect timeout of zero leaves no time to connect; give a longer one.",
@@ -35,6 +41,11 @@ impl Config {
         }
         if self.limits.max_packet < MIN_MAX_PACKET {
             return Err(ConfigError::new("The limit max-packet must be at least 1024 bytes."));
+        }
+        if self.limits.max_command < MIN_MAX_COMMAND {
+            return Err(ConfigError::new(
+                "The limit max-allowed-packet must be at least 131072 bytes.",
+            ));
         }
         self.compression.validate()
     }
@@ -103,13 +114,35 @@ fn check_name(what: &str, name: &str) -> Result<(), ConfigError> {
 
 fn check_collation(name: Option<&str>) -> Result<(), ConfigError> {
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    // MariaDB's short names go with any character set.
+    let is_utf8mb4 = |name: &str| name.starts_with("utf8mb4_") || name.starts_with("uca1400_");
     match name {
         // The name goes into a SET statement: nothing that would need quoting passes.
-        Some(name) if name.is_empty() || name.len() > 64 || !name.chars().all(is_word) => {
+        Some(name) if name.len() > 64 || !name.chars().all(is_word) || !is_utf8mb4(name) => {
             Err(ConfigError::new(
-                "The collation must be a name of at most 64 lower-case letters, digits and '_', \
-                 such as utf8mb4_general_ci.",
+                "The collation must be one of utf8mb4's, a name of at most 64 lower-case letters, \
+                 digits and '_' such as utf8mb4_general_ci.",
             ))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_tls(config: &Config) -> Result<(), ConfigError> {
+    let has_pin = config.ssl_fingerprint.is_some();
+    let others = config.ssl_ca.is_some() || has_pin || config.ssl_identity.is_some();
+    if config.has_own_tls() && others {
+        return Err(ConfigError::new(
+            "A rustls configuration is used as it is; put the CA, the pin or the client \
+             certificate into it, or drop it.",
+        ));
+    }
+    match config.ssl_mode {
+        Some(mode @ (SslMode::Disabled | SslMode::Preferred)) if has_pin => {
+            Err(ConfigError::new(format!(
+                "The SSL mode {mode} goes on without TLS, so the certificate's fingerprint would \
+                 prove nothing; use REQUIRED, or drop one of the two."
+            )))
         }
         _ => Ok(()),
     }

@@ -165,6 +165,15 @@ pub enum TlsError {
     /// version, or garbage.
     #[cfg(feature = "tls")]
     Failed(rustls::Error),
+    /// The certificate is not trusted, and the server, a MariaDB, did not prove itself by the
+    /// account's password either. Nothing was sent that gives the password away.
+    #[cfg(feature = "tls")]
+    Unproved {
+        /// What is wrong with the certificate.
+        certificate: rustls::Error,
+        /// Why there is no proof.
+        why: &'static str,
+    },
     /// A record failed after the login: somebody damaged it, or the server ended TLS with an alert.
     #[cfg(feature = "tls")]
     Broken {
@@ -198,7 +207,12 @@ impl fmt::Display for TlsError {
             ),
             #[cfg(feature = "tls")]
             Self::Failed(error) => {
-                write!(f, "TLS with the server failed: {error}{}", way_out(error))
+                write!(f, "TLS with the server failed: {}{}", said(error), way_out(error))
+            }
+            #[cfg(feature = "tls")]
+            Self::Unproved { certificate, why } => {
+                let (error, way_out) = (said(certificate), way_out(certificate));
+                write!(f, "the server is not to be trusted: {error}, and {why}{way_out}")
             }
             #[cfg(feature = "tls")]
             Self::Broken { error, .. } => {
@@ -213,8 +227,21 @@ impl std::error::Error for TlsError {
         match self {
             #[cfg(feature = "tls")]
             Self::Failed(error) | Self::Broken { error, .. } => Some(error),
+            #[cfg(feature = "tls")]
+            Self::Unproved { certificate, .. } => Some(certificate),
             _ => None,
         }
+    }
+}
+
+/// What rustls says, and in the words of a verifier outside of it where it was one's verdict.
+#[cfg(feature = "tls")]
+fn said(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(rustls::CertificateError::Other(why)) => {
+            format!("invalid peer certificate: {}", why.0)
+        }
+        error => error.to_string(),
     }
 }
 

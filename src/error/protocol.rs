@@ -38,6 +38,13 @@ pub enum ProtocolErrorKind {
         /// The first byte of what came.
         header: u8,
     },
+    /// The server left out definitions of columns that nobody knows (E-63).
+    NoDefinitions {
+        /// How many columns the result has.
+        columns: usize,
+        /// How many definitions are known of the statement.
+        known: usize,
+    },
     /// The peer exceeds a limit of the configuration.
     Limit {
         /// The limit's name in `Limits`.
@@ -126,6 +133,11 @@ impl fmt::Display for ProtocolError {
             ProtocolErrorKind::Unexpected { due, header } => {
                 write!(f, "a packet that starts with 0x{header:02x} came where {due} was due")
             }
+            ProtocolErrorKind::NoDefinitions { columns, known } => write!(
+                f,
+                "the server left out the definitions of {columns} columns, and {known} are known of \
+                 the statement"
+            ),
             ProtocolErrorKind::Limit { limit, value } => {
                 write!(
                     f,

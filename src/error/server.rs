@@ -14,6 +14,7 @@ pub struct ServerError {
     sent: Sent,
     fatal: bool,
     verified: bool,
+    setup: Option<Box<str>>,
 }
 
 /// What a server's error number means to a program.
@@ -71,7 +72,14 @@ impl ServerError {
             sent: context.sent,
             fatal: context.fatal || closes_connection(packet.code),
             verified: context.verified,
+            setup: None,
         }
+    }
+
+    /// This error, of a statement that set the session up.
+    #[cfg(any(feature = "tokio", feature = "blocking"))]
+    pub(crate) fn in_setup(self, part: String) -> Self {
+        Self { setup: Some(part.into()), ..self }
     }
 
     /// The server's error number.
@@ -91,6 +99,13 @@ impl ServerError {
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// What it was that failed, if it was part of setting the session up behind the login or a
+    /// reset: an option of the configuration, or an init command by its number, from 1.
+    #[must_use]
+    pub fn setup(&self) -> Option<&str> {
+        self.setup.as_deref()
     }
 
     /// What the number means to a program.
@@ -159,6 +174,9 @@ pub(crate) struct Context {
 
 impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(part) = &self.setup {
+            write!(f, "{part} failed: ")?;
+        }
         // Text that came before TLS can be anybody's (H-25).
         let who = if self.verified { "server error" } else { "unverified server error" };
         write!(f, "{who} {} ({}): ", self.code, self.sqlstate().escape_debug())?;

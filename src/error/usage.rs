@@ -61,10 +61,23 @@ pub enum UsageError {
     },
     /// A statement has both named parameters and `?`.
     MixedParameters,
+    /// MySQL needs the statement to be prepared once more to be executed both with a fetch size and
+    /// without one, and the default database has changed since. Nothing was sent.
+    OtherDatabase,
+    /// Rows were to be put aside that no cursor has.
+    NoCursor,
+    /// The rest of a fetch takes more memory than may be kept for rows that are put aside.
+    TooManyRowsAside {
+        /// The most that is kept, in bytes.
+        max: usize,
+    },
+    /// A cursor was to be gone on with that a later execution of its statement, or a reset, has
+    /// closed. Nothing was sent.
+    CursorClosed,
     /// The statement was prepared by another session, or the session was reset since.
     ForeignStatement,
-    /// The server has rolled the whole transaction back because of a deadlock, and its guard is still
-    /// there. Nothing was sent.
+    /// The server has rolled the whole transaction back because of a deadlock or a lock wait, and its
+    /// guard is still there. Nothing was sent.
     TransactionEnded,
     /// A transaction was to begin within another, which the server would commit. Nothing was sent.
     TransactionOpen,
@@ -133,6 +146,8 @@ impl UsageError {
             | Self::UnknownParameter { .. }
             | Self::NamedParameter { .. }
             | Self::MixedParameters
+            | Self::OtherDatabase
+            | Self::CursorClosed
             | Self::ForeignStatement
             | Self::TransactionEnded
             | Self::TransactionOpen
@@ -184,6 +199,23 @@ impl fmt::Display for UsageError {
                 "the statement has named parameters and `?`: use either, for the order would be \
                  anybody's guess",
             ),
+            Self::OtherDatabase => f.write_str(
+                "the default database has changed since the statement was prepared, and to be \
+                 executed both with a fetch size and without one it has to be prepared once more: \
+                 prepare it again",
+            ),
+            Self::NoCursor => f.write_str(
+                "only the rows of a cursor can be put aside: execute a prepared statement that has \
+                 a fetch size, and one result",
+            ),
+            Self::TooManyRowsAside { max } => write!(
+                f,
+                "the rest of the fetch exceeds the {max} bytes that are kept of rows put aside: use a \
+                 smaller fetch size, or put them aside behind the last row of a fetch"
+            ),
+            Self::CursorClosed => f.write_str(
+                "the cursor is closed: its statement was executed again or reset meanwhile",
+            ),
             Self::ForeignStatement => f.write_str(
                 "the statement belongs to another session, or was lost when this one was reset: \
                  prepare it again",
@@ -192,8 +224,8 @@ impl fmt::Display for UsageError {
                 "a transaction is open, and beginning another would commit it: use `savepoint`",
             ),
             Self::TransactionEnded => f.write_str(
-                "the server has rolled the transaction back because of a deadlock: drop its guard \
-                 and begin it again",
+                "the server has rolled the transaction back because of a deadlock or a lock wait: drop \
+                 its guard and begin it again",
             ),
             Self::RowInPieces => f.write_str(
                 "the next row is being read in pieces: call `next_chunked` again to go on with it",

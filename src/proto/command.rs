@@ -19,7 +19,7 @@ impl Connection {
     ///
     /// The reply begins with [`Step::Columns`] or [`Step::Done`]. Commands may be given before
     /// earlier ones are answered; replies come in order. Fails, with nothing to send, if the
-    /// statement exceeds 1 GiB, or too many commands are unanswered.
+    /// statement exceeds `Limits::max_command`, or too many commands are unanswered.
     pub fn query(&mut self, sql: &[u8]) -> Result<()> {
         self.command(Command::Query(sql), Reply::Text)
     }
@@ -37,7 +37,7 @@ impl Connection {
     /// Resets the session: rolls back, drops temporary tables, user variables, prepared statements
     /// and locks, and takes the server's defaults for variables. The reply is [`Step::Done`].
     pub fn reset_connection(&mut self) -> Result<()> {
-        self.command(Command::ResetConnection, Reply::Ok)
+        self.command(Command::ResetConnection, Reply::Reset)
     }
 
     /// Prepares SQL; the reply is [`Step::Prepared`].
@@ -55,16 +55,17 @@ impl Connection {
         parameters: impl FnOnce(&mut Vec<u8>) -> Result<()>,
     ) -> Result<()> {
         self.check_ready()?;
+        let max = self.limits.max_command.min(MAX_COMMAND);
         let draft = Draft::begin(self.send.buffer());
         Command::StmtExecute(Execute { statement, flags, parameters: &[] }).encode(draft.out);
         parameters(draft.out)?;
-        if draft.payload_len() > MAX_COMMAND {
-            let max = 1 << 30;
+        if draft.payload_len() > max {
+            let max = u64::try_from(max).unwrap_or(u64::MAX);
             return Err(UsageError::TooLong { what: "parameter list", max }.into());
         }
         let sequence = draft.finish();
         let sequence = self.seal_command(sequence).map_err(|fault| self.die(fault))?;
-        self.unanswered.push_back((Reply::Binary, sequence));
+        self.unanswered.push_back((Reply::Binary { statement }, sequence));
         Ok(())
     }
 
@@ -81,7 +82,13 @@ impl Connection {
     /// Frees a statement on the server. There is no reply.
     pub fn close_statement(&mut self, statement: u32) -> Result<()> {
         self.check_ready()?;
-        self.write(Command::StmtClose(statement)).map(drop)
+        self.write(Command::StmtClose(statement))?;
+        // Executions in front of it may still rely on what is known.
+        let executed = Reply::Binary { statement };
+        if !self.unanswered.iter().any(|&(reply, _)| reply == executed) {
+            self.known.forget(statement);
+        }
+        Ok(())
     }
 
     /// Appends to the value of a statement's parameter. There is no reply.
@@ -132,8 +139,9 @@ impl Connection {
 
     /// Puts a command behind what there is to send; gives the sequence id behind its last chunk.
     fn write(&mut self, command: Command<'_>) -> Result<u8> {
-        if command.payload_len() > MAX_COMMAND {
-            let max = 1 << 30;
+        let max = self.limits.max_command.min(MAX_COMMAND);
+        if command.payload_len() > max {
+            let max = u64::try_from(max).unwrap_or(u64::MAX);
             return Err(UsageError::TooLong { what: "statement", max }.into());
         }
         let out = self.send.buffer();

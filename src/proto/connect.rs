@@ -10,11 +10,15 @@ use zeroize::Zeroizing;
 use super::Fault;
 use super::connection::Connection;
 #[cfg(feature = "tls")]
+use super::server_proof::{self, ServerProof};
+#[cfg(feature = "tls")]
 use super::tls::{Tls, TlsClient};
 use crate::auth::{AuthError, Channel, Exchange, Policy, Response};
 use crate::config::{Compression, CompressionOptions};
 use crate::error::{ProtocolErrorKind as Kind, Sent, ServerError, TlsError};
 use crate::secret::Secret;
+#[cfg(feature = "tls")]
+use crate::wire::OkPacket;
 use crate::wire::auth::{MORE_DATA, NEXT_FACTOR, SWITCH};
 use crate::wire::code::UTF8MB4_GENERAL_CI;
 use crate::wire::{
@@ -58,7 +62,8 @@ const WANTED: Capabilities = Capabilities::LONG_PASSWORD
     // Without it MySQL denies accounts with a second factor and does not say why, even if it asks
     // the client for nothing.
     .with(Capabilities::MULTI_FACTOR_AUTHENTICATION)
-    .with(Capabilities::MARIADB_EXTENDED_METADATA);
+    .with(Capabilities::MARIADB_EXTENDED_METADATA)
+    .with(Capabilities::MARIADB_CACHE_METADATA);
 
 /// What a caller may want besides.
 const OPTIONAL: Capabilities = Capabilities::FOUND_ROWS
@@ -160,6 +165,9 @@ pub(super) struct Connecting {
     changes_user: bool,
     /// Which factor is asked for, from 1.
     factor: usize,
+    /// What the server owes before anything of it counts.
+    #[cfg(feature = "tls")]
+    proof: Option<ServerProof>,
     packets: usize,
     switches: usize,
 }
@@ -194,6 +202,8 @@ impl Connecting {
             changes_user: false,
             exchange: None,
             factor: 1,
+            #[cfg(feature = "tls")]
+            proof: None,
             packets: 0,
             switches: 0,
         }
@@ -235,7 +245,7 @@ impl Connecting {
                 if connection.tls.as_ref().is_some_and(|tls| tls.is_handshaking()) {
                     return Ok(Progress::NeedInput(self));
                 }
-                connection.unverified = false;
+                self.judge_certificate(connection);
                 self.send_login(connection)?;
                 continue;
             }
@@ -258,6 +268,8 @@ impl Connecting {
             match self.phase {
                 Phase::Greeting => self.on_greeting(&payload, connection)?,
                 _ if payload.first() == Some(&reply::OK) => {
+                    #[cfg(feature = "tls")]
+                    self.check_proof(&payload, connection)?;
                     connection.channel = Some(self.channel);
                     connection.info.database = self.database_sent(connection.capabilities);
                     connection.on_ok(span)?;
@@ -336,7 +348,11 @@ impl Connecting {
                 if !connection.recv.pending().is_empty() {
                     return Err(TlsError::PlaintextBeforeTls.into());
                 }
-                let tls = Tls::start(client)?;
+                let info = &connection.info;
+                let proves = info.mariadb
+                    && server_proof::is_offered_by(&info.version)
+                    && !self.login.password.is_empty();
+                let tls = Tls::start(client, proves)?;
                 self.channel = match client.verifies {
                     true => Channel::TlsVerified,
                     false => Channel::TlsUnverified,
@@ -359,18 +375,70 @@ impl Connecting {
         self.send_login(connection)
     }
 
+    /// Says what the handshake has proved. A certificate that nobody vouches for leaves the proof
+    /// due, and until then what the server says is anybody's word.
+    #[cfg(feature = "tls")]
+    fn judge_certificate(&mut self, connection: &mut Connection) {
+        if let Some(untrusted) = connection.tls.as_ref().and_then(|tls| tls.untrusted()) {
+            self.proof = Some(ServerProof::due(untrusted, &self.nonce));
+            self.channel = Channel::TlsUnverified;
+        }
+        connection.unverified = self.proof.is_some();
+    }
+
+    /// Before anything of the OK is taken.
+    #[cfg(feature = "tls")]
+    fn check_proof(&mut self, payload: &[u8], connection: &mut Connection) -> Result<(), Fault> {
+        let Some(proof) = self.proof.take() else { return Ok(()) };
+        let ok = OkPacket::decode(payload, connection.capabilities)?;
+        let exchange = self.exchange.as_ref();
+        let password = self.password();
+        let hash = exchange
+            .zip(password)
+            .and_then(|(exchange, password)| exchange.certificate_secret(password));
+        proof.check(ok.info, hash.as_ref().map(|hash| hash.as_slice()))?;
+        // As good as a certificate that somebody vouches for.
+        self.channel = Channel::TlsVerified;
+        connection.unverified = false;
+        Ok(())
+    }
+
+    /// Whether a plugin may be used now: while the proof is due, only those that lead to one and
+    /// give nothing away.
+    fn check_plugin(&self, plugin: &[u8]) -> Result<(), Fault> {
+        #[cfg(feature = "tls")]
+        if let Some(proof) = &self.proof
+            && !ServerProof::takes(plugin)
+        {
+            let why = "it asked for a plugin that would give the password away";
+            return Err(proof.missing(why).into());
+        }
+        let _ = plugin;
+        Ok(())
+    }
+
+    /// The plugin to name to a server whose own choice is not taken (H-35).
+    fn own_plugin(&self) -> Option<&'static str> {
+        let policy = &self.login.policy;
+        #[cfg(feature = "tls")]
+        if self.proof.is_some() {
+            return ServerProof::plugins().find(|plugin| policy.allows(plugin.as_bytes()));
+        }
+        policy.preferred()
+    }
+
     /// Answers the greeting with the account and the plugin's first response.
     fn send_login(&mut self, connection: &mut Connection) -> Result<(), Fault> {
         let plugin = std::mem::take(&mut self.greeting_plugin);
         let nonce = std::mem::take(&mut self.nonce);
         // A plugin that is not allowed is answered with one that is, and the server may switch
         // (H-35). Which one it offers for an unknown account says nothing (H-44).
-        let (plugin, answered) = match self.login.policy.allows(&plugin) {
+        let takes = self.login.policy.allows(&plugin) && self.check_plugin(&plugin).is_ok();
+        let (plugin, answered) = match takes {
             true => (plugin, true),
             false => {
-                let preferred = self.login.policy.preferred();
-                let preferred = preferred.ok_or_else(|| AuthError::refused(&plugin))?;
-                (preferred.into(), Policy::answers_greetings(preferred, &nonce))
+                let own = self.own_plugin().ok_or_else(|| AuthError::refused(&plugin))?;
+                (own.into(), Policy::answers_greetings(own, &nonce))
             }
         };
         let response = match answered {
@@ -393,7 +461,8 @@ impl Connecting {
     }
 
     /// Starts a plugin with the password of the factor that is asked for.
-    fn start(&mut self, plugin: &[u8], data: &[u8]) -> Result<Response, AuthError> {
+    fn start(&mut self, plugin: &[u8], data: &[u8]) -> Result<Response, Fault> {
+        self.check_plugin(plugin)?;
         let (channel, policy) = (self.channel, &self.login.policy);
         let (exchange, response) = Exchange::start(plugin, data, self.password(), channel, policy)?;
         self.exchange = Some(exchange);

@@ -9,6 +9,7 @@ use super::compress::Compress;
 use super::connect::{Connecting, Login, MAX_LOGIN_PACKET, Progress};
 use super::exchange::{LastOk, Reply};
 use super::field::FieldWalk;
+use super::known::Known;
 use super::recv::{Arrival, Recv, Skipped, Span};
 use super::send::SendBuf;
 use super::server_info::ServerInfo;
@@ -25,7 +26,9 @@ use crate::error::{
 };
 use crate::value::Format;
 use crate::wire::infile::LOCAL_INFILE;
-use crate::wire::{Capabilities, ColumnDefinition, ErrPacket, PrepareOk, StatusFlags, reply};
+use crate::wire::{
+    Capabilities, ColumnDefinition, ErrPacket, OkPacket, PrepareOk, StatusFlags, reply,
+};
 
 /// A connection to a server, without the transport.
 ///
@@ -69,6 +72,7 @@ pub struct Connection {
     pub(super) capabilities: Capabilities,
     pub(super) limits: Limits,
     pub(super) columns: Arc<Columns>,
+    pub(super) known: Known,
     pub(super) row: Span,
     /// The protocol of the rows in progress, or of the last ones.
     pub(super) format: Format,
@@ -179,6 +183,7 @@ impl Connection {
             capabilities: Capabilities::NONE,
             limits,
             columns: Arc::default(),
+            known: Known::default(),
             row: Span::default(),
             format: Format::Text,
             prepared: None,
@@ -201,7 +206,11 @@ impl Connection {
         if matches!(self.state, State::Rows(_)) && self.reading == Reading::Rows {
             match self.recv.packet() {
                 Ok(Some(span)) => match self.recv.bytes(span).first() {
-                    Some(&first) if self.format.starts_row(first) => {
+                    // The shortest OK packets look like rows of the binary protocol.
+                    Some(&first)
+                        if self.format.starts_row(first)
+                            && (span.len != OkPacket::SHORTEST || first != reply::OK) =>
+                    {
                         self.row = span;
                         return Ok(Step::Row);
                     }
@@ -234,13 +243,19 @@ impl Connection {
                 Some(Step::NeedInput) => {}
                 Some(step) => return Ok(step),
             }
-            self.make_room();
-            match self.pull() {
-                Ok(true) => {}
-                Ok(false) if self.ended => return Err(self.lost()),
-                Ok(false) => return Ok(Step::NeedInput),
-                Err(fault) => return Err(self.die(fault)),
+            if !self.more_input()? {
+                return Ok(Step::NeedInput);
             }
+        }
+    }
+
+    /// Makes room for input, and takes what TLS has; `false` if the transport has to bring more.
+    pub(super) fn more_input(&mut self) -> Result<bool> {
+        self.make_room();
+        match self.pull() {
+            Ok(false) if self.ended => Err(self.lost()),
+            Ok(progress) => Ok(progress),
+            Err(fault) => Err(self.die(fault)),
         }
     }
 
@@ -279,7 +294,10 @@ impl Connection {
                     self.begin_reply(sequence);
                     match reply {
                         // The definitions were those of the execution.
-                        Reply::Fetch => State::Rows(reply),
+                        Reply::Fetch => {
+                            self.format = Format::Binary;
+                            State::Rows(reply)
+                        }
                         _ => State::Reply(reply),
                     }
                 }
@@ -400,7 +418,7 @@ impl Connection {
                 if self.format == Format::Binary && !self.format.starts_row(first) {
                     return Err(Kind::Unexpected { due: "a row", header: first }.into());
                 }
-                if self.format == Format::Text && first == reply::OK && self.is_misplaced_ok(span) {
+                if first == reply::OK && self.is_misplaced_ok(span) {
                     let due = "a row or the end of the rows";
                     return Err(Kind::Unexpected { due, header: first }.into());
                 }
@@ -432,16 +450,21 @@ impl Connection {
             }
             (_, reply::OK) => {
                 self.on_ok(span)?;
+                if reply == Reply::Reset {
+                    self.known.forget_all();
+                }
                 Ok(self.result_ends(reply))
             }
-            (Reply::Text | Reply::Binary | Reply::Load, LOCAL_INFILE) => {
+            (Reply::Text | Reply::Binary { .. } | Reply::Load, LOCAL_INFILE) => {
                 self.on_local_infile(reply, span)
             }
-            (Reply::Text | Reply::Binary | Reply::Load, header)
+            (Reply::Text | Reply::Binary { .. } | Reply::Load, header)
                 if header != reply::EOF && header != LOCAL_INFILE =>
             {
-                let left = self.on_result_set_header(span)?;
-                Ok((State::Columns { reply, left }, Outcome::Continue))
+                Ok(match self.on_result_set_header(reply, span)? {
+                    0 => self.definitions_end(reply),
+                    left => (State::Columns { reply, left }, Outcome::Continue),
+                })
             }
             (_, header) => Err(Kind::Unexpected { due: "a reply", header }.into()),
         }
@@ -454,14 +477,24 @@ impl Connection {
         span: Span,
     ) -> Result<(State, Outcome), Fault> {
         self.on_column_definition(span)?;
-        let state = match left.saturating_sub(1) {
-            0 if self.capabilities.contains(Capabilities::DEPRECATE_EOF) => {
-                return Ok(self.columns_complete(reply));
-            }
-            0 => State::ColumnsEnd(reply),
-            left => State::Columns { reply, left },
-        };
-        Ok((state, Outcome::Continue))
+        match left.saturating_sub(1) {
+            0 => {}
+            left => return Ok((State::Columns { reply, left }, Outcome::Continue)),
+        }
+        match (reply, self.prepared) {
+            (Reply::Binary { statement }, _) => self.remember_columns(statement),
+            (Reply::Prepare, Some(prepared)) => self.remember_columns(prepared.statement),
+            _ => {}
+        }
+        Ok(self.definitions_end(reply))
+    }
+
+    /// Behind the definitions, or where they are left out.
+    fn definitions_end(&mut self, reply: Reply) -> (State, Outcome) {
+        if self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
+            return self.columns_complete(reply);
+        }
+        (State::ColumnsEnd(reply), Outcome::Continue)
     }
 
     /// The definitions of a result set, or of a prepared statement's columns, are all here.

@@ -22,10 +22,12 @@ const EOF_BELOW: usize = 9;
 pub(super) enum Reply {
     /// One OK packet.
     Ok,
+    /// One OK packet, and the server has forgotten all statements.
+    Reset,
     /// OK packets and text result sets.
     Text,
-    /// OK packets and binary result sets.
-    Binary,
+    /// OK packets and binary result sets of a statement's execution.
+    Binary { statement: u32 },
     /// The description of a prepared statement.
     Prepare,
     /// More rows of a cursor.
@@ -40,8 +42,13 @@ impl Reply {
     /// The protocol of the rows.
     pub(super) const fn format(self) -> Format {
         match self {
-            Self::Binary | Self::Fetch => Format::Binary,
-            Self::Ok | Self::Text | Self::Prepare | Self::Load | Self::RefusedFile => Format::Text,
+            Self::Binary { .. } | Self::Fetch => Format::Binary,
+            Self::Ok
+            | Self::Reset
+            | Self::Text
+            | Self::Prepare
+            | Self::Load
+            | Self::RefusedFile => Format::Text,
         }
     }
 }
@@ -163,11 +170,21 @@ impl Connection {
         Ok(ok)
     }
 
-    /// The first packet of a result set: how many definitions follow.
-    pub(super) fn on_result_set_header(&mut self, span: Span) -> Result<usize, Fault> {
-        self.clear_columns();
+    /// The first packet of a result set: how many definitions follow, none if those that are known
+    /// hold.
+    pub(super) fn on_result_set_header(
+        &mut self,
+        reply: Reply,
+        span: Span,
+    ) -> Result<usize, Fault> {
         let header = ResultSetHeader::decode(self.recv.bytes(span), self.capabilities)?;
-        self.check_columns(header.columns)
+        let columns = self.check_columns(header.columns)?;
+        if !header.metadata_follows {
+            self.take_known(reply, columns)?;
+            return Ok(0);
+        }
+        self.replace_columns(reply);
+        Ok(columns)
     }
 
     fn check_columns(&self, columns: u64) -> Result<usize, Fault> {
@@ -177,14 +194,6 @@ impl Connection {
                 let value = u64::try_from(self.limits.max_columns).unwrap_or(u64::MAX);
                 Err(Kind::Limit { limit: "max_columns", value }.into())
             }
-        }
-    }
-
-    /// Rows that were kept share the old columns; otherwise their buffers are used again.
-    fn clear_columns(&mut self) {
-        match Arc::get_mut(&mut self.columns) {
-            Some(columns) => columns.clear(),
-            None => self.columns = Arc::default(),
         }
     }
 
@@ -232,10 +241,18 @@ impl Connection {
     /// (`protocol-spec/notes-call-eof.md`): without this the wait for its end would have none.
     pub(super) fn is_misplaced_ok(&self, span: Span) -> bool {
         let payload = self.recv.bytes(span);
-        // An OK packet is never longer than a chunk (F-10).
-        span.len < MAX_CHUNK
-            && TextRow::decode(payload, self.columns.len()).is_err()
-            && OkPacket::decode(payload, self.capabilities).is_ok()
+        let no_row = match self.format {
+            // An OK packet is never longer than a chunk (F-10).
+            Format::Text => {
+                span.len < MAX_CHUNK && TextRow::decode(payload, self.columns.len()).is_err()
+            }
+            // Each row starts as an OK packet does, so only the shortest of those are looked at:
+            // a CALL's usually is one.
+            Format::Binary => {
+                span.len == OkPacket::SHORTEST && self.columns.is_no_binary_row(payload)
+            }
+        };
+        no_row && OkPacket::decode(payload, self.capabilities).is_ok()
     }
 
     /// The end of the rows: an EOF packet, or an OK packet in its place. Some servers send the

@@ -36,9 +36,13 @@ mod connection;
 mod exchange;
 mod field;
 mod infile;
+mod known;
+mod peek;
 mod recv;
 mod send;
 mod server_info;
+#[cfg(feature = "tls")]
+mod server_proof;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;
@@ -48,6 +52,7 @@ pub use connect::{Login, TlsPlan, Transport};
 pub use connection::{Connection, Step};
 pub use exchange::Done;
 pub use field::FieldHead;
+pub(crate) use peek::Kept;
 pub use server_info::ServerInfo;
 #[cfg(feature = "tls")]
 pub use tls::TlsClient;

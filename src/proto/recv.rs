@@ -1,10 +1,11 @@
 //! The receive window: bytes as they came, and the packets found in them.
 
 use super::Fault;
+use crate::columns::Columns;
 use crate::error::ProtocolErrorKind as Kind;
 use crate::value::Format;
 use crate::wire::packet::{HEADER_SIZE, MAX_CHUNK};
-use crate::wire::{PacketHeader, TextRow, reply};
+use crate::wire::{OkPacket, PacketHeader, TextRow, reply};
 
 /// The window of a connection that has nothing to read, in bytes: small, for there can be
 /// thousands of them.
@@ -207,7 +208,7 @@ impl Recv {
     /// many they are. They are consumed.
     ///
     /// Whatever is not plainly a row ends the batch and is left for [`packet`](Self::packet).
-    pub(super) fn more_rows(&mut self, format: Format, columns: usize) -> (Span, usize) {
+    pub(super) fn more_rows(&mut self, format: Format, columns: &Columns) -> (Span, usize) {
         let from = self.start;
         let mut rows = 0;
         while let Some((header, rest)) = self.pending().split_first_chunk::<HEADER_SIZE>() {
@@ -222,9 +223,15 @@ impl Recv {
             {
                 break;
             }
+            if len == OkPacket::SHORTEST
+                && format == Format::Binary
+                && rest.get(..len).is_some_and(|row| columns.is_no_binary_row(row))
+            {
+                break;
+            }
             if !format.starts_row(first) {
                 // A text row whose first value is empty starts as an OK packet does.
-                let row = rest.get(..len).map(|row| TextRow::decode(row, columns));
+                let row = rest.get(..len).map(|row| TextRow::decode(row, columns.len()));
                 if format != Format::Text || first != reply::OK || !matches!(row, Some(Ok(_))) {
                     break;
                 }
@@ -297,6 +304,62 @@ impl Recv {
         }
     }
 
+    /// The terminator that is the next packet or the one behind it, without taking anything;
+    /// empty if neither is one.
+    pub(super) fn terminator_ahead(&self) -> Option<&[u8]> {
+        let mut at = self.start;
+        let mut in_row = true;
+        match self.partial {
+            None => match self.terminator_at(at)? {
+                [] => {}
+                terminator => return Some(terminator),
+            },
+            Some(partial) => {
+                // Its first header still stands in front of it unless it is taken in pieces.
+                if !partial.streamed {
+                    at = at.saturating_add(HEADER_SIZE).saturating_add(partial.kept);
+                }
+                if let Some(chunk) = partial.chunk {
+                    at = at.saturating_add(chunk.length);
+                    in_row = chunk.continued;
+                }
+            }
+        }
+        while in_row {
+            // A row that is too long is refused when it is read.
+            if at.saturating_sub(self.start) > self.max_packet {
+                return Some(&[]);
+            }
+            let header = self.header_at(at)?;
+            in_row = header.is_continued();
+            at = at.saturating_add(HEADER_SIZE).saturating_add(length_of(header));
+        }
+        self.terminator_at(at)
+    }
+
+    /// The packet at a place, if it starts as a terminator does; empty if not.
+    fn terminator_at(&self, at: usize) -> Option<&[u8]> {
+        let length = length_of(self.header_at(at)?);
+        let body = self.buf.get(at..self.end)?.get(HEADER_SIZE..)?;
+        match body.first() {
+            _ if length == 0 || length >= MAX_CHUNK => Some(&[]),
+            Some(&reply::EOF) => body.get(..length),
+            Some(_) => Some(&[]),
+            None => None,
+        }
+    }
+
+    /// Puts bytes in front of what comes, as if they had been received.
+    pub(super) fn put_in_front(&mut self, bytes: &[u8]) {
+        let pending = [bytes, self.pending()].concat();
+        let size = self.buf.len().max(pending.len());
+        self.resize(size);
+        self.end = pending.len();
+        if let Some(space) = self.buf.get_mut(..pending.len()) {
+            space.copy_from_slice(&pending);
+        }
+    }
+
     /// Whether `len` bytes of the next payload are here, or all of it, or something is wrong with it
     /// that does not take more.
     pub(super) fn begins_with(&self, len: usize) -> bool {
@@ -327,6 +390,10 @@ impl Recv {
                 }
                 // OK packets and terminators are never cut into chunks (F-10).
                 Some(reply::OK | reply::EOF) if format == Format::Text => header.is_continued(),
+                // A row may be an OK packet that the server took for its end.
+                Some(_) if format == Format::Binary && length_of(header) == OkPacket::SHORTEST => {
+                    false
+                }
                 Some(first) => format.starts_row(first),
             };
             if !row {
@@ -351,7 +418,7 @@ impl Recv {
         };
         let continued = partial.total >= MAX_CHUNK;
         let long_row = continued && format == Format::Text && first != reply::ERR;
-        if !long_row && !format.starts_row(first) {
+        if !long_row && (!format.starts_row(first) || partial.total == OkPacket::SHORTEST) {
             return Ok(self.arriving_packet()?.map(Arrival::Packet));
         }
         self.start = body;

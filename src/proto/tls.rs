@@ -7,12 +7,15 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use rustls::ClientConnection;
+use rustls::client::Resumption;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::ServerName;
 
 #[cfg(feature = "compress")]
 use super::compress::Compress;
 use super::recv::Recv;
 use super::send::SendBuf;
+use super::server_proof::{TolerantVerifier, Untrusted};
 use crate::error::TlsError;
 
 /// The space for records, in bytes: several of the largest ones (16 KiB and a little).
@@ -27,6 +30,9 @@ pub struct TlsClient {
     pub server_name: ServerName<'static>,
     /// Whether the configuration verifies the server's certificate.
     pub verifies: bool,
+    /// The configuration's verifier, if a MariaDB may prove itself by the account's password where
+    /// this one finds its certificate in order but not trusted.
+    pub or_proof: Option<Arc<dyn ServerCertVerifier>>,
 }
 
 impl std::fmt::Debug for TlsClient {
@@ -34,6 +40,7 @@ impl std::fmt::Debug for TlsClient {
         f.debug_struct("TlsClient")
             .field("server_name", &self.server_name)
             .field("verifies", &self.verifies)
+            .field("or_proof", &self.or_proof.is_some())
             .finish_non_exhaustive()
     }
 }
@@ -71,6 +78,8 @@ impl Window for Compress {
 #[derive(Debug)]
 pub(super) struct Tls {
     session: ClientConnection,
+    /// What judged the certificate, if it may be one that nobody vouches for.
+    tolerant: Option<Arc<TolerantVerifier>>,
     /// Records as they came; `[start, end)` is not decrypted yet.
     incoming: Vec<u8>,
     start: usize,
@@ -84,14 +93,25 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    /// Starts the handshake: its first records are in `outgoing`.
-    pub(super) fn start(client: &TlsClient) -> Result<Self, TlsError> {
-        let mut session = ClientConnection::new(client.config.clone(), client.server_name.clone())
-            .map_err(TlsError::Failed)?;
+    /// Starts the handshake: its first records are in `outgoing`. `proves` says whether this server
+    /// can prove itself to this account.
+    pub(super) fn start(client: &TlsClient, proves: bool) -> Result<Self, TlsError> {
+        let mut config = client.config.clone();
+        let verifier = client.or_proof.as_ref().filter(|_| proves);
+        let tolerant = verifier.map(|verifier| Arc::new(TolerantVerifier::new(verifier.clone())));
+        if let Some(tolerant) = &tolerant {
+            // A verifier for this connection alone, and a handshake that asks it.
+            let own = Arc::make_mut(&mut config);
+            own.resumption = Resumption::disabled();
+            own.dangerous().set_certificate_verifier(tolerant.clone());
+        }
+        let mut session =
+            ClientConnection::new(config, client.server_name.clone()).map_err(TlsError::Failed)?;
         // The limits of what is sent are this crate's own.
         session.set_buffer_limit(None);
         let mut tls = Self {
             session,
+            tolerant,
             incoming: vec![0; WINDOW],
             start: 0,
             end: 0,
@@ -105,6 +125,11 @@ impl Tls {
 
     pub(super) fn is_handshaking(&self) -> bool {
         self.session.is_handshaking()
+    }
+
+    /// The server's certificate, if the handshake went on without anybody to vouch for it.
+    pub(super) fn untrusted(&self) -> Option<&Untrusted> {
+        self.tolerant.as_ref()?.untrusted()
     }
 
     /// Whether the server ended the TLS session in order.

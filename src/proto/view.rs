@@ -3,7 +3,7 @@
 #[cfg(doc)]
 use super::Step;
 use super::connection::{Connection, Reading, State};
-use super::exchange::Done;
+use super::exchange::{Done, Reply};
 use super::field::{FieldHead, FieldWalk};
 use super::recv::Span;
 use super::server_info::ServerInfo;
@@ -34,7 +34,7 @@ impl Connection {
         if self.row == Span::default() {
             return Batch::new(None, &[], 0, &self.columns, self.format);
         }
-        let (span, rows) = self.recv.more_rows(self.format, self.columns.len());
+        let (span, rows) = self.recv.more_rows(self.format, &self.columns);
         let first = self.recv.bytes(self.row);
         Batch::new(Some(first), self.recv.bytes(span), rows + 1, &self.columns, self.format)
     }
@@ -56,7 +56,13 @@ impl Connection {
     /// no row. Neither the row nor a value has to fit into memory. Rows after it are read whole
     /// again.
     pub fn chunk_row(&mut self) {
-        if !matches!(self.state, State::Rows(_)) {
+        let rows = match self.state {
+            State::Rows(_) => true,
+            // Nothing stands in front of the rows of a fetch.
+            State::Idle => matches!(self.unanswered.front(), Some((Reply::Fetch, _))),
+            _ => false,
+        };
+        if !rows {
             return;
         }
         match self.reading {

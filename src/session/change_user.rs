@@ -6,19 +6,21 @@ use super::Session;
 use super::transaction::Guarded;
 use crate::config::Config;
 use crate::error::Result;
-use crate::login::set_names;
 use crate::proto::{Login, Step};
+use crate::setup::after_reset;
 
 impl Session {
     /// Logs in as the account of `config` on the connection that is there (COM_CHANGE_USER), and
     /// makes the session as good as new, as [`reset`](Self::reset) does.
     ///
     /// Of `config` count the user, the passwords, the database (none if none is named), the
-    /// collation, the connection attributes and what is said about plugins. Where the server is,
+    /// collation, the SQL mode, the time zone, the init commands, the connection attributes and what
+    /// is said about plugins. Where the server is,
     /// TLS, the limits and the options of the protocol stay those of the session, so
     /// `config.clone().user(..).password(..)` of the session's own configuration is a good start.
     ///
-    /// Cost: two round trips for the login, more for some plugins, and one for the character set.
+    /// Cost: two round trips for the login, more for some plugins, and one for the setup: the
+    /// character set, and what the configuration asks for.
     ///
     /// Any error that [is fatal](crate::Error::is_fatal) leaves the session dead, and a refusal by
     /// the server is one: MySQL closes the connection then, and MariaDB would go on as an account
@@ -50,20 +52,22 @@ impl Session {
             fetch_server_public_key: config.fetch_server_public_key,
             database: config.database.clone(),
             collation: config.collation.clone(),
+            session: config.session.clone(),
             connect_attributes: config.connect_attributes.clone(),
             send_connect_attributes: config.send_connect_attributes,
             ..(*self.config).clone()
         }
     }
 
-    /// Sets the character set if a change of the user left that to do. Servers take the one that
-    /// the command names, proxies need not (K-42).
+    /// Sets the session up if a change of the user left that to do. Servers take the character set
+    /// that the command names, proxies need not (K-42).
     pub(super) async fn settle_names(&mut self) -> Result<()> {
         if !self.names_due {
             return Ok(());
         }
         self.names_due = false;
-        self.connection.query(set_names(&self.config, self.is_mariadb()).as_bytes())?;
-        self.finish_command().await.map(drop)
+        let config = Arc::clone(&self.config);
+        let parts = self.begin_setup(after_reset(&config, self.is_mariadb()))?;
+        self.finish_setup(parts).await
     }
 }

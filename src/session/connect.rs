@@ -1,18 +1,17 @@
 //! Opening a session.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::statement::StatementCache;
 use super::stream::Stream;
 use super::transaction::Guarded;
-use super::{Session, time};
+use super::{Session, dial, time};
 use crate::config::{Config, Endpoint};
 use crate::error::{Error, IoError, IoTask, Result, Sent};
-use crate::login::set_names;
 use crate::proto::{Connection, Login, Step};
+use crate::setup;
 
 /// Who waits for a session's transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,9 +27,11 @@ pub(crate) enum Front {
 impl Session {
     /// Opens a session with the server that a URL names; see [`Config`] for the form of URLs.
     ///
-    /// Cost: the handshake and nothing more, unless a collation is configured, which takes one
-    /// round trip. Fails within [`Config::connect_timeout`]. Dropping the future closes the
-    /// connection.
+    /// Cost: the handshake and nothing more, unless the configuration has statements to run behind
+    /// it ([`Config::init_command`], a collation, an SQL mode, a time zone): all of them together
+    /// take one round trip. Every address of the host is tried, the next one beside the last after
+    /// 250 ms, and an error says what became of each. Fails within [`Config::connect_timeout`].
+    /// Dropping the future closes the connection.
     pub async fn connect(url: &str) -> Result<Self> {
         Self::connect_with(&url.parse()?).await
     }
@@ -57,7 +58,7 @@ impl Session {
         let peer = peer(config);
         let stream = match config.endpoint() {
             Endpoint::Tcp { host, port } => {
-                connect_tcp(front, host, *port, &peer, deadline).await?
+                dial::dial(front, host, *port, &config.sockets, &peer, deadline).await?
             }
             Endpoint::Socket(path) => connect_socket(front, path, &peer, deadline).await?,
         };
@@ -122,11 +123,9 @@ impl Session {
 
     async fn log_in(&mut self) -> Result<()> {
         while self.step().await? != Step::Connected {}
-        if self.config.collation.is_some() {
-            self.connection.query(set_names(&self.config, self.is_mariadb()).as_bytes())?;
-            self.finish_command().await?;
-        }
-        Ok(())
+        let config = Arc::clone(&self.config);
+        let parts = self.begin_setup(setup::after_login(&config, self.is_mariadb()))?;
+        self.finish_setup(parts).await
     }
 }
 
@@ -142,35 +141,6 @@ fn peer(config: &Config) -> String {
         Endpoint::Tcp { host, port } => format!("{host}:{port}"),
         Endpoint::Socket(path) => path.display().to_string(),
     }
-}
-
-async fn connect_tcp(
-    front: Front,
-    host: &str,
-    port: u16,
-    peer: &str,
-    deadline: Option<Instant>,
-) -> Result<Stream> {
-    let failed = |task, error| IoError::new(task, peer, Sent::No, error);
-    let addresses = front
-        .look_up(host, port, deadline)
-        .await
-        .map_err(|error| failed(IoTask::Resolve, error))?;
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for (tried, address) in addresses.iter().enumerate() {
-        // Each address gets its share of the time that is left (T-99).
-        let share = deadline.map(|deadline| {
-            let now = time::now();
-            let left = deadline.saturating_duration_since(now);
-            let others = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
-            now + left / others
-        });
-        match front.connect_tcp(*address, share).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
-        }
-    }
-    Err(failed(IoTask::Connect, last).into())
 }
 
 #[cfg(unix)]
@@ -196,52 +166,6 @@ async fn connect_socket(
 }
 
 impl Front {
-    /// The addresses of a host. A blocking front asks the system, which takes the time it takes.
-    async fn look_up(
-        self,
-        host: &str,
-        port: u16,
-        deadline: Option<Instant>,
-    ) -> io::Result<Vec<SocketAddr>> {
-        match self {
-            #[cfg(feature = "tokio")]
-            Self::Tokio => {
-                let found = time::before(deadline, tokio::net::lookup_host((host, port))).await;
-                Ok(found.unwrap_or_else(|| Err(time::timed_out()))?.collect())
-            }
-            #[cfg(feature = "blocking")]
-            Self::Blocking => {
-                #[cfg(not(feature = "tokio"))]
-                let _ = deadline;
-                Ok(std::net::ToSocketAddrs::to_socket_addrs(&(host, port))?.collect())
-            }
-        }
-    }
-
-    async fn connect_tcp(
-        self,
-        address: SocketAddr,
-        deadline: Option<Instant>,
-    ) -> io::Result<Stream> {
-        // Commands are written whole: waiting for more only delays them.
-        match self {
-            #[cfg(feature = "tokio")]
-            Self::Tokio => {
-                let connected =
-                    time::before(deadline, tokio::net::TcpStream::connect(address)).await;
-                let stream = connected.unwrap_or_else(|| Err(time::timed_out()))?;
-                stream.set_nodelay(true)?;
-                Ok(Stream::Tcp(stream))
-            }
-            #[cfg(feature = "blocking")]
-            Self::Blocking => {
-                let stream = super::std_stream::connect_tcp(address, deadline)?;
-                stream.set_nodelay(true)?;
-                Ok(Stream::Std(super::std_stream::StdStream::tcp(stream)?))
-            }
-        }
-    }
-
     #[cfg(unix)]
     async fn connect_unix(
         self,

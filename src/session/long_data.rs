@@ -45,6 +45,7 @@ impl Session {
             return Err(UsageError::ParameterCount { statement: parameters, given }.into());
         }
         self.settle().await?;
+        let id = self.handle(statement).await?.id();
         let mut piece = vec![0; PIECE];
         let mut total = 0_u64;
         loop {
@@ -62,7 +63,7 @@ impl Session {
                 return Ok(total);
             }
             let bytes = piece.get(..n).unwrap_or_default();
-            self.connection.send_long_data(statement.id(), parameter, bytes)?;
+            self.connection.send_long_data(id, parameter, bytes)?;
             self.flush().await?;
             if n == 0 {
                 return Ok(0);
@@ -76,7 +77,13 @@ impl Session {
     pub async fn reset_statement(&mut self, statement: &Statement) -> Result<()> {
         self.check_owner(statement)?;
         self.settle().await?;
-        self.connection.reset_statement(statement.id())?;
-        self.finish_command().await.map(drop)
+        statement.note_execution();
+        for handle in statement.handles() {
+            self.connection.reset_statement(handle.id())?;
+        }
+        for _ in statement.handles() {
+            self.finish_command().await?;
+        }
+        Ok(())
     }
 }

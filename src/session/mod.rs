@@ -4,6 +4,8 @@
 mod change_user;
 mod chunked;
 mod connect;
+mod cursor;
+mod dial;
 mod driver;
 mod input;
 mod load;
@@ -11,6 +13,7 @@ mod long_data;
 #[cfg(feature = "stream")]
 mod row_stream;
 mod rows;
+mod setup;
 mod statement;
 #[cfg(feature = "blocking")]
 mod std_stream;
@@ -23,6 +26,7 @@ use std::sync::Arc;
 pub use chunked::{ChunkedRow, Field};
 #[cfg(feature = "blocking")]
 pub(crate) use connect::Front;
+pub use cursor::Cursor;
 #[cfg(feature = "blocking")]
 pub(crate) use input::Std as StdInput;
 #[cfg(feature = "stream")]
@@ -35,10 +39,10 @@ pub use transaction::{IsolationLevel, Transaction, TransactionOptions};
 
 use crate::config::{Compression, Config};
 use crate::error::{Result, UsageError};
-use crate::login::set_names;
 use crate::params::{Params, encode};
 use crate::proto::{Connection, Done, Step};
 use crate::row::FromRow;
+use crate::setup::after_reset;
 use crate::wire::{Execute, StateChange, StatusFlags};
 use statement::{Closing, Source, StatementCache};
 use stream::Stream;
@@ -126,28 +130,50 @@ impl Session {
                 Ok(Rows::new(self, begun, None))
             }
             Source::Sql(sql) => {
-                let statement = self.cached(sql).await?;
-                self.run(&statement, &params).await
+                let begun = self.run_cached(sql, &params).await?;
+                Ok(Rows::new(self, begun, None))
             }
-            Source::Statement(statement) => self.run(statement, &params).await,
+            Source::Statement(statement) => {
+                let begun = self.run(statement, &params).await?;
+                let cursor = statement.has_cursor().then(|| statement.clone());
+                Ok(Rows::new(self, begun, cursor))
+            }
         }
     }
 
-    async fn run(&mut self, statement: &Statement, params: &impl Params) -> Result<Rows<'_>> {
+    async fn run_cached(&mut self, sql: &str, params: &impl Params) -> Result<bool> {
+        let (statement, known) = self.cached(sql).await?;
+        match self.run(&statement, params).await {
+            Err(error) if self.spoils_cached(sql, &error) && known => {
+                // The server does not know the statement, so it did not execute it (K-24).
+                drop(statement);
+                let (statement, _) = self.cached(sql).await?;
+                let begun = self.run(&statement, params).await;
+                if let Err(error) = &begun {
+                    self.spoils_cached(sql, error);
+                }
+                begun
+            }
+            begun => begun,
+        }
+    }
+
+    /// Executes a statement; `true` if its first result is a result set.
+    async fn run(&mut self, statement: &Statement, params: &impl Params) -> Result<bool> {
         self.check_owner(statement)?;
         let (wanted, given) = (statement.parameters(), params.count());
         if wanted != given {
             return Err(UsageError::ParameterCount { statement: wanted, given }.into());
         }
         self.settle().await?;
-        let rows = statement.rows_at_a_time(self.is_mariadb());
-        let flags = if rows > 0 { Execute::CURSOR_READ_ONLY } else { 0 };
-        let mut types = statement.take_types();
-        self.connection.execute(statement.id(), flags, |out| encode(params, &mut types, out))?;
+        let handle = self.handle(statement).await?;
+        let flags = if statement.has_cursor() { Execute::CURSOR_READ_ONLY } else { 0 };
+        let mut types = handle.take_types();
+        self.connection.execute(handle.id(), flags, |out| encode(params, &mut types, out))?;
+        statement.note_execution();
         let begun = self.begin_result().await?;
-        statement.put_types(types);
-        let cursor = (rows > 0).then(|| statement.clone().with_fetch_size(rows));
-        Ok(Rows::new(self, begun, cursor))
+        handle.put_types(types);
+        Ok(begun)
     }
 
     /// Runs a statement to its end and tells how it went; see [`query`](Self::query). Rows that it
@@ -242,18 +268,20 @@ impl Session {
 
     /// Makes the session as good as new: rolls back, drops temporary tables, user variables,
     /// prepared statements and locks, and takes the server's values for session variables. The
-    /// default database stays, and the character set is utf8mb4 again.
+    /// default database stays, the character set is utf8mb4 again, and what the configuration says
+    /// of the session holds again: collation, SQL mode, time zone, init commands.
     ///
-    /// Cost: one round trip; both commands go out in one write.
+    /// Cost: one round trip; all commands go out in one write.
     pub async fn reset(&mut self) -> Result<()> {
         self.settle().await?;
         self.connection.reset_connection()?;
-        self.connection.query(set_names(&self.config, self.is_mariadb()).as_bytes())?;
+        let config = Arc::clone(&self.config);
+        let parts = self.begin_setup(after_reset(&config, self.is_mariadb()))?;
         self.forget_statements();
         self.rollback = None;
         self.guarded = Guarded::Nothing;
         self.finish_command().await?;
-        self.finish_command().await.map(drop)
+        self.finish_setup(parts).await
     }
 
     /// Says good-bye to the server and closes the transport. Never waits for long: a peer that does
@@ -356,6 +384,7 @@ impl Session {
     async fn settle(&mut self) -> Result<()> {
         self.drain().await?;
         self.settle_names().await?;
+        self.resolve_doubt().await?;
         self.check_transaction()?;
         self.close_dropped_statements()?;
         if let Some(depth) = self.rollback {

@@ -20,10 +20,10 @@ use crate::wire::StatusFlags;
 /// Cancel-safe: a method whose future is dropped lost nothing, and can be called again.
 #[derive(Debug)]
 pub struct Rows<'s> {
-    session: &'s mut Session,
-    place: Place,
+    pub(super) session: &'s mut Session,
+    pub(super) place: Place,
     /// The statement whose cursor has the rows.
-    cursor: Option<Statement>,
+    pub(super) cursor: Option<Statement>,
     /// The server's error that ended the statement, to be told to whoever asks again.
     failed: Option<Box<ServerError>>,
 }
@@ -42,7 +42,7 @@ impl Drop for Asked<'_> {
 
 /// Where in a statement's results the reader is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     /// In a result set: rows or its end are due.
     Rows,
     /// Behind a result, and another one follows.
@@ -65,8 +65,25 @@ impl<'s> Rows<'s> {
         self.session.connection.columns()
     }
 
+    /// Whether the rows that are next are the OUT and INOUT parameters of a CALL that was executed
+    /// through the binary protocol: one row, one column for each.
+    ///
+    /// Takes no row. Servers say it behind the rows unless the connection has old EOF packets, so
+    /// this waits until the next row is here and, if it is the last one, the end behind it. Fails if
+    /// a piece of the row was taken by [`next_chunked`](Self::next_chunked).
+    pub async fn is_out_params(&mut self) -> Result<bool> {
+        while self.place == Place::Rows {
+            match self.session.connection.out_params() {
+                Ok(Some(out_params)) => return Ok(out_params),
+                Ok(None) => self.session.transfer().await?,
+                Err(error) => return Err(self.session.explain(error)),
+            }
+        }
+        Ok(false)
+    }
+
     /// The last status word of the session. Behind the end of a result set, `PS_OUT_PARAMS` in it
-    /// marks the OUT parameters of a CALL.
+    /// marks the OUT parameters of a CALL; [`is_out_params`](Self::is_out_params) tells before.
     #[must_use]
     pub fn status(&self) -> StatusFlags {
         self.session.status()
@@ -234,7 +251,7 @@ impl<'s> Rows<'s> {
 
     /// Whether the rows go on in the cursor. Some servers leave one flag set beside the other, so
     /// the last row's counts first (E-81).
-    fn has_more_in_cursor(&self) -> bool {
+    pub(super) fn has_more_in_cursor(&self) -> bool {
         let status = self.session.status();
         self.cursor.is_some()
             && status.contains(StatusFlags::CURSOR_EXISTS)
@@ -244,7 +261,7 @@ impl<'s> Rows<'s> {
     /// Asks for the cursor's next rows.
     fn fetch(&mut self) -> Result<()> {
         let Some(statement) = &self.cursor else { return Ok(()) };
-        self.session.connection.fetch(statement.id(), statement.fetch_size())
+        self.session.connection.fetch(statement.used_handle().id(), statement.fetch_size())
     }
 
     /// The server's error ends the statement, and comes again with every further call; a dead
@@ -259,11 +276,11 @@ impl<'s> Rows<'s> {
     }
 
     /// Fails if the statement did.
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         self.failed.as_ref().map_or(Ok(()), |error| Err(Error::Server(error.clone())))
     }
 
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         let more = self.session.status().contains(StatusFlags::MORE_RESULTS);
         self.place = if more { Place::Between } else { Place::End };
     }

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::Session;
 use crate::columns::Columns;
-use crate::error::{Result, UsageError};
+use crate::error::{Error, Result, ServerError, UsageError};
 use crate::named::NamedSql;
 use crate::proto::Step;
 use crate::wire::PrepareOk;
@@ -15,6 +15,15 @@ use crate::wire::statement::ParameterType;
 
 /// Too many prepared statements on the server.
 const TOO_MANY_STATEMENTS: u16 = 1461;
+
+/// The server does not know the statement.
+const UNKNOWN_STATEMENT: u16 = 1243;
+
+/// What executions fail with, again and again, until the statement is prepared anew: 1615 says so;
+/// 3144 is MySQL's when it took a parameter for a number once, which a JSON column then refuses.
+/// Both can come from the middle of a procedure or of many rows, so they do not prove that nothing
+/// was executed.
+const SPOILT: [u16; 2] = [1615, 3144];
 
 /// A prepared statement of one session. Cheap to clone.
 ///
@@ -27,13 +36,25 @@ pub struct Statement {
 }
 
 struct Prepared {
-    id: u32,
+    sql: Box<str>,
+    /// The default database that it was prepared in.
+    database: Option<Box<str>>,
     parameters: usize,
-    columns: Columns,
+    columns: Arc<Columns>,
+    first: Handle,
+    /// Whether the first handle is executed with a cursor; see [`Session::handle`].
+    first_has_cursor: OnceLock<bool>,
+    /// The statement prepared once more, for the executions that the first is not for.
+    second: OnceLock<Handle>,
+    /// Counts what closes the statement's cursor: executions and resets.
+    executions: AtomicU64,
+}
+
+/// A statement on the server.
+pub(super) struct Handle {
+    id: u32,
     /// The types of the parameters that the server knows; empty if it may not know any.
     types: Mutex<Vec<ParameterType>>,
-    /// Whether an execution asked for a cursor.
-    had_cursor: AtomicBool,
     closing: Arc<Closing>,
 }
 
@@ -63,55 +84,71 @@ impl Statement {
     /// one round trip. 0 is the statement without one, which streams.
     ///
     /// A cursor lets the server finish with the tables while the rows are read slowly; the server
-    /// keeps the whole result for it. Otherwise streaming is faster and cheaper for both.
+    /// keeps the whole result for it. Otherwise streaming is faster and cheaper for both. Rows of a
+    /// cursor can be put aside for other commands: [`Rows::suspend`](super::Rows::suspend).
+    ///
+    /// On MySQL a statement that is executed both with a fetch size and without one is prepared
+    /// twice: its first execution in the other way costs one round trip more.
     #[must_use]
     pub fn with_fetch_size(mut self, rows: u32) -> Self {
         self.fetch_size = rows;
         self
     }
 
-    pub(super) fn id(&self) -> u32 {
-        self.prepared.id
-    }
-
     pub(super) fn fetch_size(&self) -> u32 {
         self.fetch_size
     }
 
-    /// How many rows an execution asks for at a time, 0 without a cursor.
-    ///
-    /// Only what returns rows can have a cursor: MySQL refuses one for others with error 1210. And
-    /// once a statement's cursor was left before its end, MySQL 9.7 answers an execution without
-    /// one by columns and no rows' end, even after COM_STMT_RESET; so that is a cursor, too, whose
-    /// rows are fetched all together.
-    pub(super) fn rows_at_a_time(&self, mariadb: bool) -> u32 {
-        let had_cursor = &self.prepared.had_cursor;
-        match self.fetch_size {
-            _ if self.prepared.columns.is_empty() => 0,
-            0 if !mariadb && had_cursor.load(Ordering::Relaxed) => u32::MAX,
-            0 => 0,
-            rows => {
-                had_cursor.store(true, Ordering::Relaxed);
-                rows
-            }
+    /// Whether executions ask for a cursor. Only what returns rows can have one: MySQL refuses it
+    /// for others with error 1210.
+    pub(super) fn has_cursor(&self) -> bool {
+        self.fetch_size > 0 && !self.prepared.columns.is_empty()
+    }
+
+    pub(super) fn note_execution(&self) {
+        self.prepared.executions.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often the statement's cursor was closed.
+    pub(super) fn executions(&self) -> u64 {
+        self.prepared.executions.load(Ordering::Relaxed)
+    }
+
+    /// The handle that the last execution with this statement's fetch size used.
+    pub(super) fn used_handle(&self) -> &Handle {
+        let prepared = &self.prepared;
+        match prepared.second.get() {
+            Some(second) if prepared.first_has_cursor.get() != Some(&self.has_cursor()) => second,
+            _ => &prepared.first,
         }
+    }
+
+    /// All that the server knows the statement as.
+    pub(super) fn handles(&self) -> impl Iterator<Item = &Handle> {
+        [Some(&self.prepared.first), self.prepared.second.get()].into_iter().flatten()
+    }
+}
+
+impl Handle {
+    pub(super) fn id(&self) -> u32 {
+        self.id
     }
 
     /// Takes the types that the server knows. They are to be put back once an execution has shown
     /// that the server took them: an execution that nobody waited for may or may not have.
     pub(super) fn take_types(&self) -> Vec<ParameterType> {
-        std::mem::take(&mut self.prepared.types.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.types.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn put_types(&self, types: Vec<ParameterType>) {
-        *self.prepared.types.lock().unwrap_or_else(PoisonError::into_inner) = types;
+        *self.types.lock().unwrap_or_else(PoisonError::into_inner) = types;
     }
 }
 
 impl fmt::Debug for Statement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Statement")
-            .field("id", &self.prepared.id)
+            .field("id", &self.prepared.first.id)
             .field("parameters", &self.prepared.parameters)
             .field("columns", &self.prepared.columns)
             .field("fetch_size", &self.fetch_size)
@@ -119,7 +156,7 @@ impl fmt::Debug for Statement {
     }
 }
 
-impl Drop for Prepared {
+impl Drop for Handle {
     fn drop(&mut self) {
         self.closing.add(self.id);
     }
@@ -138,34 +175,67 @@ impl Closing {
 impl Session {
     /// Prepares a statement. Cost: one round trip. Cancel-safe: see [`Session`].
     pub async fn prepare(&mut self, sql: &str) -> Result<Statement> {
-        self.settle().await?;
-        self.connection.prepare(sql.as_bytes())?;
-        while self.step().await? != Step::Prepared {}
-        let PrepareOk { statement, parameters, .. } =
-            self.connection.prepared().unwrap_or_default();
+        let first = self.prepare_handle(sql).await?;
+        let parameters = self.connection.prepared().unwrap_or_default().parameters;
         let prepared = Prepared {
-            id: statement,
+            sql: sql.into(),
+            database: self.connection.server().database().map(Into::into),
             parameters: usize::from(parameters),
-            columns: self.connection.columns().clone(),
-            types: Mutex::default(),
-            had_cursor: AtomicBool::default(),
-            closing: self.closing.clone(),
+            columns: self.connection.shared_columns(),
+            first,
+            first_has_cursor: OnceLock::new(),
+            second: OnceLock::new(),
+            executions: AtomicU64::default(),
         };
         Ok(Statement { prepared: Arc::new(prepared), fetch_size: 0 })
     }
 
-    /// The statement of this SQL: the cached one, or a new one.
-    pub(super) async fn cached(&mut self, sql: &str) -> Result<Statement> {
+    async fn prepare_handle(&mut self, sql: &str) -> Result<Handle> {
+        self.settle().await?;
+        self.connection.prepare(sql.as_bytes())?;
+        while self.step().await? != Step::Prepared {}
+        let PrepareOk { statement, .. } = self.connection.prepared().unwrap_or_default();
+        Ok(Handle { id: statement, types: Mutex::default(), closing: self.closing.clone() })
+    }
+
+    /// What the server knows a statement as, for an execution with its fetch size or without one.
+    ///
+    /// MySQL 9.7 answers an execution without a cursor by one row and no end if the statement was
+    /// executed with a cursor since it, or the server by itself, prepared it, whatever was closed
+    /// or reset meanwhile (`protocol-spec/statements.md`). So there a statement that is used in
+    /// both ways is prepared twice.
+    pub(super) async fn handle<'s>(&mut self, statement: &'s Statement) -> Result<&'s Handle> {
+        let prepared = &*statement.prepared;
+        if self.is_mariadb() || prepared.columns.is_empty() {
+            return Ok(&prepared.first);
+        }
+        let cursor = statement.has_cursor();
+        if *prepared.first_has_cursor.get_or_init(|| cursor) == cursor {
+            return Ok(&prepared.first);
+        }
+        if let Some(second) = prepared.second.get() {
+            return Ok(second);
+        }
+        // The names in it would mean those of another database.
+        if prepared.database.as_deref() != self.connection.server().database() {
+            return Err(UsageError::OtherDatabase.into());
+        }
+        let second = self.prepare_or_evict(&prepared.sql).await?;
+        Ok(prepared.second.get_or_init(|| second))
+    }
+
+    /// The statement of this SQL: the cached one, or a new one; and which of both.
+    pub(super) async fn cached(&mut self, sql: &str) -> Result<(Statement, bool)> {
         self.drain().await?;
         // Servers bind a statement's names to the default database of when it was prepared.
         self.statements.follow(self.connection.server().database());
         if let Some(statement) = self.statements.get(sql) {
-            return Ok(statement);
+            return Ok((statement, true));
         }
         // Room is made before: at a server's limit there would be none for the new one (E-90).
         self.statements.make_room();
         let statement = match self.prepare(sql).await {
-            Err(error) if error.as_server().is_some_and(|e| e.code() == TOO_MANY_STATEMENTS) => {
+            Err(error) if is_code(&error, TOO_MANY_STATEMENTS) => {
                 // Nothing was executed: give the server back what this session has, and try again.
                 self.statements.clear();
                 self.prepare(sql).await?
@@ -173,7 +243,28 @@ impl Session {
             prepared => prepared?,
         };
         self.statements.put(sql, &statement);
-        Ok(statement)
+        Ok((statement, false))
+    }
+
+    /// [`prepare_handle`](Self::prepare_handle) that makes room on the server if there is none.
+    async fn prepare_or_evict(&mut self, sql: &str) -> Result<Handle> {
+        match self.prepare_handle(sql).await {
+            Err(error) if is_code(&error, TOO_MANY_STATEMENTS) => {
+                self.statements.clear();
+                self.prepare_handle(sql).await
+            }
+            prepared => prepared,
+        }
+    }
+
+    /// Drops a cached statement that only preparing anew mends, if the error is about one; `true` if
+    /// it also says that nothing was executed.
+    pub(super) fn spoils_cached(&mut self, sql: &str, error: &Error) -> bool {
+        let Some(code) = error.as_server().map(ServerError::code) else { return false };
+        if SPOILT.contains(&code) || code == UNKNOWN_STATEMENT {
+            self.statements.remove(sql);
+        }
+        code == UNKNOWN_STATEMENT
     }
 
     /// Closes the statements that nobody has any more, in front of the next command.
@@ -191,11 +282,15 @@ impl Session {
     }
 
     pub(super) fn check_owner(&self, statement: &Statement) -> Result<()> {
-        if Arc::ptr_eq(&self.closing, &statement.prepared.closing) {
+        if Arc::ptr_eq(&self.closing, &statement.prepared.first.closing) {
             return Ok(());
         }
         Err(UsageError::ForeignStatement.into())
     }
+}
+
+fn is_code(error: &Error, code: u16) -> bool {
+    error.as_server().is_some_and(|error| error.code() == code)
 }
 
 /// Prepared statements by their SQL, the least recently used one first to go.
@@ -253,6 +348,10 @@ impl StatementCache {
         self.entries.insert(sql.into(), entry);
     }
 
+    fn remove(&mut self, sql: &str) {
+        self.entries.remove(sql);
+    }
+
     fn clear(&mut self) {
         self.entries.clear();
     }
@@ -308,13 +407,16 @@ mod tests {
     use super::*;
 
     fn statement(id: u32, closing: &Arc<Closing>) -> Statement {
+        let first = Handle { id, types: Mutex::default(), closing: closing.clone() };
         let prepared = Prepared {
-            id,
+            sql: "".into(),
+            database: None,
             parameters: 0,
-            columns: Columns::default(),
-            types: Mutex::default(),
-            had_cursor: AtomicBool::default(),
-            closing: closing.clone(),
+            columns: Arc::default(),
+            first,
+            first_has_cursor: OnceLock::new(),
+            second: OnceLock::new(),
+            executions: AtomicU64::default(),
         };
         Statement { prepared: Arc::new(prepared), fetch_size: 0 }
     }
@@ -327,7 +429,7 @@ mod tests {
             cache.make_room();
             cache.put(sql, &statement(id, &closing));
         }
-        assert_eq!(cache.get("a").map(|statement| statement.id()), Some(1));
+        assert_eq!(cache.get("a").map(|statement| statement.prepared.first.id), Some(1));
         cache.make_room();
         assert_eq!(closing.take(), [2]);
         cache.put("c", &statement(3, &closing));

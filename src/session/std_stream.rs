@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
 #[cfg(unix)]
@@ -153,19 +153,6 @@ impl StdStream {
             }
         }
     }
-}
-
-/// Connects by `deadline`, if there is one.
-pub(super) fn connect_tcp(address: SocketAddr, deadline: Option<Instant>) -> io::Result<TcpStream> {
-    let Some(deadline) = deadline else { return TcpStream::connect(address) };
-    let left = deadline.saturating_duration_since(time::now());
-    if left.is_zero() {
-        return Err(timed_out());
-    }
-    TcpStream::connect_timeout(&address, left).map_err(|error| match error.kind() {
-        io::ErrorKind::TimedOut => timed_out(),
-        _ => error,
-    })
 }
 
 /// Connects by `deadline`, if there is one.

@@ -103,6 +103,9 @@ pub(super) enum Guarded {
     #[default]
     Nothing,
     Open,
+    /// A lock wait timed out, which rolls back the statement or, with
+    /// `innodb_rollback_on_timeout`, everything: the next status word tells.
+    InDoubt,
     /// The server has ended the transaction, and the guard is still there.
     Ended,
 }
@@ -146,11 +149,25 @@ impl Session {
         if error.as_server().is_some_and(|e| matches!(e.code(), 1213 | 1020 | 1206)) {
             self.lose_transaction();
         }
+        if self.guarded == Guarded::Open && error.as_server().is_some_and(|e| e.code() == 1205) {
+            self.guarded = Guarded::InDoubt;
+        }
+    }
+
+    /// Asks the server whether the transaction is still there, if that is in doubt: the status word
+    /// behind a lock wait's timeout is not sent with the error.
+    pub(super) async fn resolve_doubt(&mut self) -> Result<()> {
+        if self.guarded == Guarded::InDoubt {
+            self.connection.ping()?;
+            self.finish_command().await?;
+            self.guarded = if self.in_transaction() { Guarded::Open } else { Guarded::Ended };
+        }
+        Ok(())
     }
 
     /// Notes that the server has ended the transaction.
     pub(super) fn lose_transaction(&mut self) {
-        if self.guarded == Guarded::Open {
+        if matches!(self.guarded, Guarded::Open | Guarded::InDoubt) {
             self.guarded = Guarded::Ended;
         }
     }
@@ -158,7 +175,7 @@ impl Session {
     /// Fails if a command would run outside of the transaction that it was meant for.
     pub(super) fn check_transaction(&self) -> Result<()> {
         match self.guarded {
-            Guarded::Nothing | Guarded::Open => Ok(()),
+            Guarded::Nothing | Guarded::Open | Guarded::InDoubt => Ok(()),
             Guarded::Ended => Err(UsageError::TransactionEnded.into()),
         }
     }
@@ -209,6 +226,8 @@ impl Guard {
     }
 
     pub(crate) async fn rollback(&mut self, session: &mut Session) -> Result<()> {
+        session.drain().await?;
+        session.resolve_doubt().await?;
         if session.guarded == Guarded::Ended {
             // The server was faster.
             return Ok(());

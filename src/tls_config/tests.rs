@@ -52,6 +52,10 @@ XnAhSbpiFfoltTu+32L7hQ==
 -----END CERTIFICATE-----
 ";
 
+fn client_config(config: &Config, mode: SslMode) -> Result<Arc<ClientConfig>, ConfigError> {
+    tls_setup(config, mode).map(|setup| setup.client_config)
+}
+
 /// One handshake in memory, with a server that has `LEAF`; the client's error, or whether the
 /// server was asked for a name and got a client certificate.
 fn handshake(config: &Config, mode: SslMode) -> Result<(Option<String>, bool), rustls::Error> {
@@ -166,8 +170,12 @@ fn disabled_is_no_tls() {
 fn roots_are_required() {
     let error = client_config(&Config::default(), SslMode::VerifyCa).unwrap_err();
     assert!(error.to_string().contains("ssl-ca"), "{error}");
-    let result = client_config(&Config::default(), SslMode::VerifyIdentity);
-    assert_eq!(result.is_ok(), cfg!(feature = "webpki-roots"));
+    if cfg!(feature = "webpki-roots") {
+        client_config(&Config::default(), SslMode::VerifyIdentity).unwrap();
+    } else if cfg!(not(feature = "platform-verifier")) {
+        let error = client_config(&Config::default(), SslMode::VerifyIdentity).unwrap_err();
+        assert!(error.to_string().contains("`webpki-roots`"), "{error}");
+    }
 }
 
 /// A missing file is named, with the system's reason.
@@ -206,4 +214,100 @@ fn bad_pem_is_an_error_without_its_text() {
     }
     let swapped = Config::default().ssl_ca_pem(CA).ssl_cert_pem(CA, LEAF_KEY);
     assert!(client_config(&swapped, SslMode::VerifyIdentity).is_err());
+}
+
+fn der(pem: &str) -> Vec<u8> {
+    CertificateDer::from_pem_slice(pem.as_bytes()).unwrap().to_vec()
+}
+
+fn pin(pem: &str) -> crate::config::CertificateFingerprint {
+    use sha2::Digest;
+    <[u8; 32]>::from(sha2::Sha256::digest(der(pem))).into()
+}
+
+#[test]
+fn certificates_and_keys_may_be_der() {
+    let key = PrivateKeyDer::from_pem_slice(LEAF_KEY.as_bytes()).unwrap();
+    let config = to("db.example.test").ssl_ca_der(der(CA));
+    let config = config.ssl_cert_pem(der(LEAF), key.secret_der().to_vec());
+    assert!(handshake(&config, SslMode::VerifyIdentity).unwrap().1);
+    let broken = Config::default().ssl_ca_der([0x30, 0x01, 0x00]);
+    let error = client_config(&broken, SslMode::VerifyIdentity).unwrap_err().to_string();
+    assert!(error.contains("X.509"), "{error}");
+}
+
+/// A key that is there and cannot be used: the error says what to do.
+#[test]
+fn unusable_keys_say_why() {
+    let encrypted = LEAF_KEY.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
+    let older = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n";
+    for (key, why) in [
+        (encrypted.as_str(), "decrypt it"),
+        (older, "decrypt it"),
+        (LEAF, "swapped"),
+        ("garbage", "PKCS#8, PKCS#1 or SEC1"),
+        ("0garbage", "PKCS#8, PKCS#1 or SEC1"),
+    ] {
+        let config = Config::default().ssl_ca_pem(CA).ssl_cert_pem(LEAF, key);
+        let error = client_config(&config, SslMode::VerifyIdentity).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+}
+
+/// T-82: the pin holds in every mode, alone instead of a chain and a name, beside a CA as well.
+#[test]
+fn a_pin_decides_alone_and_beside_a_ca() {
+    for mode in [SslMode::Required, SslMode::VerifyCa, SslMode::VerifyIdentity] {
+        let pinned = |pem: &str| to("elsewhere.test").ssl_fingerprint(pin(pem));
+        assert!(handshake(&pinned(LEAF), mode).is_ok(), "{mode}");
+        assert!(tls_setup(&pinned(LEAF), mode).unwrap().verifies, "{mode}");
+        let error = handshake(&pinned(CA), mode).unwrap_err();
+        let error = crate::error::TlsError::Failed(error).to_string();
+        assert!(error.contains("`ssl-fingerprint`"), "{error}");
+        assert!(error.contains(&pin(LEAF).to_string()), "{error}");
+    }
+    let beside = |host: &str, ca: &str| {
+        let config = to(host).ssl_fingerprint(pin(LEAF)).ssl_ca_pem(ca);
+        handshake(&config, SslMode::VerifyIdentity)
+    };
+    assert!(beside("db.example.test", CA).is_ok());
+    assert!(beside("elsewhere.test", CA).is_err());
+    assert!(beside("db.example.test", OTHER_CA).is_err());
+}
+
+/// A-60: a proof makes up for trust only where the caller did not say whom to trust.
+#[test]
+fn a60_a_proof_is_for_those_who_named_nobody_to_trust() {
+    let may = |config: Config, mode| tls_setup(&config, mode).unwrap().verifier.is_some();
+    let identity = SslMode::VerifyIdentity;
+    if cfg!(feature = "webpki-roots") {
+        assert!(may(to("db.example.test"), identity));
+    }
+    assert!(!may(to("db.example.test").ssl_ca_pem(CA), identity));
+    assert!(!may(to("db.example.test").ssl_fingerprint(pin(LEAF)), identity));
+    assert!(!may(to("db.example.test"), SslMode::Required));
+    let own = client_config(&to("db.example.test").ssl_ca_pem(CA), identity).unwrap();
+    let own = to("db.example.test").tls_config(own);
+    assert!(!may(own.clone(), identity));
+    assert!(tls_setup(&own, identity).unwrap().verifies);
+    assert!(!tls_setup(&own, SslMode::Required).unwrap().verifies);
+}
+
+/// The operating system trusts somebody, and not the tests' CA.
+#[test]
+fn the_systems_trust_needs_its_feature() {
+    let config = to("db.example.test").ssl_ca_system();
+    let setup = tls_setup(&config, SslMode::VerifyIdentity);
+    if cfg!(feature = "platform-verifier") {
+        match setup {
+            Ok(_) => assert!(handshake(&config, SslMode::VerifyIdentity).is_err()),
+            // A machine without any CA certificate.
+            Err(error) => assert!(error.to_string().contains("operating system"), "{error}"),
+        }
+    } else {
+        let error = setup.unwrap_err().to_string();
+        assert!(error.contains("`platform-verifier`"), "{error}");
+    }
+    let error = tls_setup(&config, SslMode::VerifyCa).unwrap_err().to_string();
+    assert!(error.contains("ssl-ca"), "{error}");
 }

@@ -35,6 +35,9 @@ pub struct OkPacket<'a> {
 }
 
 impl<'a> OkPacket<'a> {
+    /// The length of the shortest packet, in bytes: small counts, and nothing behind the warnings.
+    pub const SHORTEST: usize = 7;
+
     /// Reads a packet that starts with [`OK`] or [`EOF`]; bytes behind it are ignored.
     pub fn decode(payload: &'a [u8], capabilities: Capabilities) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(payload, "OK packet");

@@ -214,6 +214,13 @@ pub struct NullBitmap {
 }
 
 impl NullBitmap {
+    /// Whether a parameter, from 0, is marked.
+    #[must_use]
+    pub fn is_set(self, parameter: usize, out: &[u8]) -> bool {
+        let byte = out.get(self.start.saturating_add(parameter / 8)).copied();
+        byte.is_some_and(|byte| byte & 1 << (parameter % 8) != 0)
+    }
+
     /// Marks a parameter, from 0, as NULL.
     pub fn set(self, parameter: usize, out: &mut [u8]) {
         if let Some(byte) = out.get_mut(self.start.saturating_add(parameter / 8)) {

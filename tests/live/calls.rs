@@ -212,3 +212,108 @@ fn r23_a_statement_in_a_call_fails_and_a_handler_goes_on() {
         }
     });
 }
+
+/// E-85, R-72: OUT parameters are told before their row is read.
+#[test]
+fn e85_out_parameters_are_told_before_they_are_read() {
+    each_server(async |target| {
+        let mut session = procedures(target).await;
+        let long = "CREATE PROCEDURE plong(OUT x LONGTEXT, OUT y INT) BEGIN SELECT 1; SET y = 2; \
+                    SET x = REPEAT('x', 20000000); END";
+        session.execute(long, ()).await.unwrap();
+        let pout = session.prepare("CALL pout(?, ?)").await.unwrap();
+        let plong = session.prepare("CALL plong(?, ?)").await.unwrap();
+        for read in [false, true] {
+            let mut rows = session.query(&pout, (21, None::<i64>)).await.unwrap();
+            assert!(!rows.is_out_params().await.unwrap());
+            assert_eq!(rows.collect::<i64>().await.unwrap(), [21]);
+            assert!(!rows.is_out_params().await.unwrap());
+            assert!(rows.next_result().await.unwrap());
+            assert!(rows.is_out_params().await.unwrap());
+            assert!(rows.is_out_params().await.unwrap());
+            if read {
+                assert_eq!(rows.next().await.unwrap().unwrap().decode::<i64>().unwrap(), 42);
+                assert!(rows.is_out_params().await.unwrap(), "their end is due");
+                assert!(rows.next().await.unwrap().is_none());
+            }
+            assert!(rows.next_result().await.unwrap());
+            assert!(!rows.is_out_params().await.unwrap());
+            rows.finish().await.unwrap();
+            usable(&mut session).await;
+        }
+        for pieces in [false, true] {
+            let mut rows = session.query(&plong, (None::<&str>, None::<i64>)).await.unwrap();
+            assert!(!rows.is_out_params().await.unwrap());
+            assert!(rows.next_result().await.unwrap());
+            if pieces {
+                let mut row = rows.next_chunked().await.unwrap().unwrap();
+                assert!(row.next_field().await.unwrap().is_some());
+                drop(row);
+                assert!(rows.is_out_params().await.unwrap(), "behind the row that was left");
+            } else {
+                assert!(rows.is_out_params().await.unwrap());
+                let row: (String, i64) = rows.next().await.unwrap().unwrap().decode().unwrap();
+                assert_eq!((row.0.len(), row.1), (20_000_000, 2));
+            }
+            drop(rows);
+            usable(&mut session).await;
+        }
+        let mut rows = session.query("SELECT 1 FROM DUAL WHERE 1 = 0", ()).await.unwrap();
+        assert!(!rows.is_out_params().await.unwrap());
+        drop(rows);
+        usable(&mut session).await;
+    });
+}
+
+/// The servers forget the end of the rows if only the caller of a procedure handles their error
+/// (`protocol-spec/notes-call-eof.md`): the OK behind them is not waited past.
+#[test]
+fn r23_binary_rows_whose_end_the_server_forgets() {
+    each_server(async |target| {
+        let mut session = procedures(target).await;
+        procedure(&mut session, &format!("{FAILS};")).await;
+        session
+            .execute(
+                "CREATE PROCEDURE outer_p() BEGIN DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN END; \
+                 CALL p(); END",
+                (),
+            )
+            .await
+            .unwrap();
+        let database: String = session.fetch_one("SELECT DATABASE()", ()).await.unwrap();
+        for how in 0..5 {
+            let mut session = target.session().await;
+            session.use_database(&database).await.unwrap();
+            let call = session.prepare("CALL outer_p()").await.unwrap();
+            let mut rows = session.query(&call, ()).await.unwrap();
+            let error = match how {
+                0 => loop {
+                    match rows.next().await {
+                        Ok(Some(_)) => {}
+                        Ok(None) => panic!("an end came"),
+                        Err(error) => break error,
+                    }
+                },
+                1 => loop {
+                    match rows.next_batch().await {
+                        Ok(Some(_)) => {}
+                        Ok(None) => panic!("an end came"),
+                        Err(error) => break error,
+                    }
+                },
+                2 => rows.finish().await.unwrap_err(),
+                3 => {
+                    drop(rows);
+                    session.ping().await.unwrap_err()
+                }
+                _ => {
+                    rows.next().await.unwrap().unwrap();
+                    drop(rows);
+                    session.ping().await.unwrap_err()
+                }
+            };
+            assert!(matches!(error, Error::Protocol(_)), "{how}: {error}");
+            assert!(error.is_fatal() && session.is_dead());
+        }
+    });
+}

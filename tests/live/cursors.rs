@@ -134,6 +134,23 @@ fn e80_statements_that_open_no_cursor() {
     });
 }
 
+/// Row by row in pieces, the first of each fetch included.
+#[test]
+fn e80_rows_of_a_cursor_in_pieces() {
+    each_server(async |target| {
+        let (mut session, statement) = cursor(target, &counting(25), 10).await;
+        let mut rows = session.query(&statement, ()).await.unwrap();
+        let mut seen = 0_u8;
+        while let Some(mut row) = rows.next_chunked().await.unwrap() {
+            seen += 1;
+            let mut field = row.next_field().await.unwrap().unwrap();
+            assert_eq!(field.chunk().await.unwrap().unwrap()[0], seen);
+        }
+        assert_eq!(seen, 25);
+        usable(&mut session).await;
+    });
+}
+
 /// NULLs and lengths across the edges of fetches and of the read buffer.
 #[test]
 fn e80_wide_rows_through_a_cursor() {

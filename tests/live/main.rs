@@ -4,6 +4,7 @@
 //! named after the case and the server, and fails if it failed on any; its message names them. What
 //! a server of `MYWIRE_TEST_URL` cannot have (the certificates, the socket and the accounts `u_*`
 //! that `tests/servers/servers.sh` makes) is said in one line on stderr, captured output or not.
+#![cfg(any(feature = "ring", feature = "aws-lc-rs", feature = "graviola"))]
 #![allow(
     missing_docs,
     unreachable_pub,
@@ -27,9 +28,11 @@ mod servers;
 mod accounts;
 mod calls;
 mod capture;
+mod certificates;
 mod change_user;
 mod compression;
 mod cursors;
+mod cursors_aside;
 mod facts;
 mod foreign;
 mod greeting;
@@ -39,10 +42,12 @@ mod leaving;
 mod load_local;
 mod login_matrix;
 mod names;
+mod options;
 #[cfg(feature = "codec")]
 mod proxy;
 mod queries;
 mod random;
+mod relay;
 #[cfg(feature = "stream")]
 mod row_stream;
 mod server_errors;

@@ -277,8 +277,9 @@ fn e89_changing_types_and_nulls() {
             (Value::Bytes(b"bytes".to_vec()), Some("bytes")),
             (Value::DateTime(datetime), Some("2024-02-29 01:02:03.123456")),
         ];
+        let open = open_statements(&mut session).await;
         // Steps that share no divisor with 8 or with each other: all triples come.
-        for i in 0..20_000_usize {
+        for i in 0..100_000_usize {
             let [a, b, c] = [i % 8, i / 8 % 8, i * 5 / 3 % 8].map(|kind| &kinds[kind]);
             let row: (Option<Vec<u8>>, bool, Option<usize>) =
                 session.fetch_one(&statement, (&a.0, &b.0, &c.0)).await.unwrap();
@@ -287,6 +288,9 @@ fn e89_changing_types_and_nulls() {
                 panic!("execution {i}: {:?}, {:?}, {:?} gave {row:?}", a.0, b.0, c.0);
             }
         }
+        assert_eq!(open_statements(&mut session).await, open);
+        drop(statement);
+        assert_eq!(open_statements(&mut session).await, open - 1);
         usable(&mut session).await;
     });
 }
@@ -405,5 +409,109 @@ fn errors_of_an_execution_leave_the_statement_usable() {
             write!(all, "{id} ").unwrap();
         }
         assert_eq!(all, "1 2 3 ");
+    });
+}
+
+/// E-62, E-63: the definitions that a MariaDB leaves out are those that it sent last, of whatever
+/// statement ran in between, and new ones take their place.
+#[test]
+fn e62_e63_definitions_of_every_execution() {
+    each_server(async |target| {
+        let mut session = target.local().await;
+        target.database(&mut session).await;
+        session.execute("CREATE TABLE t (a INT, b VARCHAR(9))", ()).await.unwrap();
+        session.execute("INSERT INTO t VALUES (1, 'x')", ()).await.unwrap();
+        let all = session.prepare("SELECT * FROM t").await.unwrap();
+        let one = session.prepare("SELECT b FROM t WHERE a >= ?").await.unwrap();
+        let names = async |session: &mut Session| {
+            let rows = session.query(&all, ()).await.unwrap();
+            let columns = rows.columns().iter();
+            columns.map(|column| format!("{} {}", column.name(), column.type_name())).collect()
+        };
+        for (alter, now) in [
+            ("DO 0", &["a INT", "b VARCHAR"][..]),
+            ("ALTER TABLE t MODIFY a BIGINT UNSIGNED", &["a BIGINT UNSIGNED", "b VARCHAR"]),
+            (
+                "ALTER TABLE t ADD COLUMN c INT, MODIFY b VARCHAR(90)",
+                &["a BIGINT UNSIGNED", "b VARCHAR", "c INT"],
+            ),
+            ("ALTER TABLE t CHANGE a first BIGINT", &["first BIGINT", "b VARCHAR", "c INT"]),
+            ("ALTER TABLE t CHANGE first a INT, DROP COLUMN c", &["a INT", "b VARCHAR"]),
+        ] {
+            session.execute(alter, ()).await.unwrap();
+            for round in 0..3 {
+                let seen: Vec<String> = names(&mut session).await;
+                assert_eq!(seen, now, "{alter}, {round}");
+                let b: Option<String> = match alter.contains("first BIGINT") {
+                    // The other statement's column is gone for a while.
+                    true => None,
+                    false => session.fetch_one(&one, (1,)).await.unwrap(),
+                };
+                assert_eq!(b.is_some(), !alter.contains("first BIGINT"));
+                let row: OwnedRow = session.fetch_one(&all, ()).await.unwrap();
+                assert_eq!((row.get::<i64>(0).unwrap(), row.get::<&str>("b").unwrap()), (1, "x"));
+                usable(&mut session).await;
+            }
+        }
+        // The result's type is that of the parameter; on MySQL, that of the first one.
+        let echo = session.prepare("SELECT ? AS p").await.unwrap();
+        for _ in 0..3 {
+            let row: OwnedRow = session.fetch_one(&echo, (7_i64,)).await.unwrap();
+            assert_eq!(row.get::<i64>("p").unwrap(), 7);
+            if session.is_mariadb() {
+                let row: OwnedRow = session.fetch_one(&echo, ("seven",)).await.unwrap();
+                assert_eq!(row.get::<&str>("p").unwrap(), "seven");
+            }
+        }
+    });
+}
+
+/// MySQL takes a parameter for a number once it was one, and a JSON column refuses numbers made of
+/// strings (3144) until the statement is prepared anew.
+#[test]
+fn k24_a_cached_statement_that_is_spoilt_is_prepared_anew() {
+    each_server(async |target| {
+        let mut session = target.local().await;
+        target.database(&mut session).await;
+        session.execute("CREATE TABLE t (j JSON)", ()).await.unwrap();
+        let insert = "INSERT INTO t VALUES (?)";
+        let json = "{\"a\": 1}";
+        for round in 0..3 {
+            session.execute(insert, (json,)).await.unwrap();
+            let number = session.execute(insert, (17_i64,)).await;
+            assert_eq!(number.is_err(), !session.is_mariadb(), "round {round}: {number:?}");
+            let spoilt = session.execute(insert, (json,)).await;
+            assert_eq!(spoilt.is_err(), !session.is_mariadb(), "round {round}: {spoilt:?}");
+            if spoilt.is_err() {
+                assert_eq!(code(spoilt), 3144);
+            }
+        }
+        session.execute(insert, (json,)).await.unwrap();
+        usable(&mut session).await;
+    });
+}
+
+#[test]
+fn parameters_from_iterators() {
+    each_server(async |target| {
+        let mut session = target.local().await;
+        let row: (i64, String, Option<i64>) = {
+            let values = [Value::Int(7), Value::from("x"), Value::Null];
+            let params = mywire::params_from_iter(values);
+            session.fetch_one("SELECT ?, ?, ?", params).await.unwrap()
+        };
+        assert_eq!(row, (7, "x".to_owned(), None));
+        let many: Vec<i64> = {
+            let sql = vec!["SELECT ?"; 100].join(" UNION ALL ");
+            session.fetch_all(&sql, mywire::params_from_iter((0..100_i64).map(|n| n * 3))).await
+        }
+        .unwrap();
+        assert_eq!(many, (0..100).map(|n| n * 3).collect::<Vec<_>>());
+        let error = session
+            .fetch_one::<i64>("SELECT ?", mywire::params_from_iter([1, 2]))
+            .await
+            .unwrap_err();
+        assert_eq!(*usage(&error), UsageError::ParameterCount { statement: 1, given: 2 });
+        usable(&mut session).await;
     });
 }

@@ -349,3 +349,26 @@ fn in_transaction_follows_every_status_word() {
         assert!(!session.in_transaction());
     });
 }
+
+/// A lock wait's timeout undoes the statement alone, unless the server has
+/// `innodb_rollback_on_timeout` (`tests/scripted/transactions.rs`): the transaction goes on.
+#[test]
+fn a_lock_wait_that_times_out_leaves_the_transaction() {
+    each_server(async |target| {
+        let (mut session, mut other) = two(target).await;
+        insert(&mut session, 1).await;
+        let mut theirs = other.begin().await.unwrap();
+        theirs.execute("UPDATE t SET n = 5 WHERE id = 1", ()).await.unwrap();
+        session.execute("SET innodb_lock_wait_timeout = 1", ()).await.unwrap();
+        let mut tx = session.begin().await.unwrap();
+        insert(&mut tx, 2).await;
+        let mut nested = tx.savepoint().await.unwrap();
+        insert(&mut nested, 3).await;
+        assert_eq!(code(nested.execute("UPDATE t SET n = 6 WHERE id = 1", ()).await), 1205);
+        nested.rollback().await.unwrap();
+        assert_eq!(code(tx.execute("UPDATE t SET n = 6 WHERE id = 1", ()).await), 1205);
+        tx.commit().await.unwrap();
+        theirs.rollback().await.unwrap();
+        assert_eq!(ids(&mut session).await, [1, 2]);
+    });
+}

@@ -76,6 +76,7 @@ fn tls_1_2_through_the_core() {
             config: Arc::new(config),
             server_name: "localhost".try_into().unwrap(),
             verifies: true,
+            or_proof: None,
         });
         let stream = TcpStream::connect(("127.0.0.1", target.server.port)).unwrap();
         let mut front = Front::connect(stream, login).unwrap();
@@ -160,11 +161,14 @@ fn a_foreign_certificate_authority_is_refused() {
         }
         // Public authorities did not sign it either.
         let public = target.config().ssl_mode(SslMode::VerifyIdentity);
-        let error = refused(&public).await;
-        match cfg!(feature = "webpki-roots") {
-            true => assert!(matches!(error, Error::Tls(_)), "{error}"),
-            // Without any authorities nothing can be verified.
-            false => assert!(matches!(error, Error::Config(_)), "{error}"),
+        // A MariaDB that proves itself otherwise is looked at in `certificates.rs`.
+        if target.server.name != "mariadb118" {
+            let error = refused(&public).await;
+            match cfg!(feature = "webpki-roots") {
+                true => assert!(matches!(error, Error::Tls(_)), "{error}"),
+                // Without any authorities nothing can be verified.
+                false => assert!(matches!(error, Error::Config(_)), "{error}"),
+            }
         }
     });
 }

@@ -10,7 +10,7 @@ use library::blocking;
 use library::error::Result;
 use library::wire::StatusFlags;
 use library::{
-    Batch, Column, Columns, Config, Done, FromRow, Params, Query, Row, Statement,
+    Batch, Column, Columns, Config, Cursor, Done, FromRow, Params, Query, Row, Statement,
     TransactionOptions,
 };
 use tokio::io::{AsyncRead, ReadBuf};
@@ -127,6 +127,10 @@ macro_rules! session {
                 reader: impl AsyncRead + Unpin,
             ) -> Result<u64> {
                 self.0.send_long_data(statement, parameter, Reader(reader))
+            }
+
+            pub async fn resume(&mut self, cursor: Cursor) -> Result<Rows<'_>> {
+                self.0.resume(cursor).map(Rows)
             }
 
             pub async fn reset_statement(&mut self, statement: &Statement) -> Result<()> {
@@ -246,6 +250,14 @@ impl Rows<'_> {
         T: for<'r> FromRow<'r>,
     {
         self.0.collect()
+    }
+
+    pub async fn is_out_params(&mut self) -> Result<bool> {
+        self.0.is_out_params()
+    }
+
+    pub async fn suspend(self) -> Result<Cursor> {
+        self.0.suspend()
     }
 
     pub async fn next_result(&mut self) -> Result<bool> {

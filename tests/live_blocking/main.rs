@@ -36,10 +36,14 @@ mod transactions;
 mod accounts;
 #[path = "../live/calls.rs"]
 mod calls;
+#[path = "../live/certificates.rs"]
+mod certificates;
 #[path = "../live/change_user.rs"]
 mod change_user;
 #[path = "../live/cursors.rs"]
 mod cursors;
+#[path = "../live/cursors_aside.rs"]
+mod cursors_aside;
 #[path = "../live/facts.rs"]
 mod facts;
 #[path = "../live/foreign.rs"]
@@ -54,10 +58,14 @@ mod large_values;
 mod leaving;
 #[path = "../live/names.rs"]
 mod names;
+#[path = "../live/options.rs"]
+mod options;
 #[path = "../live/queries.rs"]
 mod queries;
 #[path = "../live/random.rs"]
 mod random;
+#[path = "../live/relay.rs"]
+mod relay;
 #[path = "../live/server_errors.rs"]
 mod server_errors;
 #[path = "../live/statements.rs"]

@@ -2,7 +2,7 @@
 //!
 //! The names of the tests begin with the ids of the edge case (`e`) or the threat (`t`) that they
 //! pin. The server is `tests/support/scripted.rs`.
-#![cfg(all(feature = "tokio", feature = "ring"))]
+#![cfg(all(feature = "tokio", any(feature = "ring", feature = "aws-lc-rs", feature = "graviola")))]
 #![allow(missing_docs, unreachable_pub, reason = "a test target has no callers")]
 
 #[path = "../support/metered.rs"]
@@ -25,6 +25,8 @@ mod replies;
 mod rows;
 mod secrets;
 mod sentences;
+mod server_proof;
+mod setup;
 mod statements;
 mod time;
 mod tls;

@@ -413,3 +413,139 @@ fn a_parameter_that_panics_is_not_sent() {
         script.done().await;
     });
 }
+
+/// A MariaDB with and one without `DEPRECATE_EOF`.
+fn both_mariadbs() -> [Greeting<'static>; 2] {
+    let old = mariadb().capabilities.without(Capabilities::DEPRECATE_EOF);
+    [mariadb(), Greeting { capabilities: old, ..mariadb() }]
+}
+
+/// What PREPARE or the last execution sent holds where definitions are left out, whatever ran in
+/// between, and what is sent again replaces it.
+#[test]
+fn e63_definitions_that_are_left_out_are_the_last_ones() {
+    for greeting in both_mariadbs() {
+        run(async move {
+            let (mut session, script) =
+                logged_in(greeting, &config(), move |mut server| async move {
+                    assert!(server.capabilities().contains(Capabilities::MARIADB_CACHE_METADATA));
+                    server.expect(Command::StmtPrepare(b"a")).await;
+                    server.send(server.reply().prepared(1, 0, &[number()])).await;
+                    server.expect(Command::StmtPrepare(b"b")).await;
+                    let text = column("s", ColumnType::VAR_STRING);
+                    server.send(server.reply().prepared(2, 0, &[text, number()])).await;
+                    for round in 0..3_u64 {
+                        server.command().await;
+                        let reply = server.reply().known_columns(1);
+                        server.send(binary_numbers(reply, [round, round + 1]).end()).await;
+                        server.command().await;
+                        let cells = [
+                            (Layout::LengthEncoded, Some(&b"text"[..])),
+                            (Layout::Fixed(8), Some(&[7, 0, 0, 0, 0, 0, 0, 0])),
+                        ];
+                        let reply = server.reply().known_columns(2).binary_row(&cells);
+                        server.send(reply.end()).await;
+                        server.command().await;
+                        server.send(server.reply().columns(&[number()]).row(&["1"]).end()).await;
+                    }
+                    // The table was altered.
+                    let other = [column("t", ColumnType::VAR_STRING)];
+                    let row = [(Layout::LengthEncoded, Some(&b"new"[..]))];
+                    server.command().await;
+                    server.send(server.reply().columns(&other).binary_row(&row).end()).await;
+                    server.command().await;
+                    server.send(server.reply().known_columns(1).binary_row(&row).end()).await;
+                    server.echo().await;
+                })
+                .await;
+            let a = session.prepare("a").await.unwrap();
+            let b = session.prepare("b").await.unwrap();
+            for round in 0..3_i64 {
+                let numbers: Vec<i64> = session.fetch_all(&a, ()).await.unwrap();
+                assert_eq!(numbers, [round, round + 1]);
+                // Rows that are kept keep their columns.
+                let row: OwnedRow = session.fetch_one(&b, ()).await.unwrap();
+                assert_eq!(session.fetch_one::<i64>("text", ()).await.unwrap(), 1);
+                assert_eq!(row.decode::<(&str, i64)>().unwrap(), ("text", 7));
+            }
+            for _ in 0..2 {
+                let row: OwnedRow = session.fetch_one(&a, ()).await.unwrap();
+                assert_eq!(row.columns().get(0).unwrap().name(), "t");
+                assert_eq!(row.decode::<&str>().unwrap(), "new");
+            }
+            assert_eq!(a.columns().get(0).unwrap().name(), "n", "as it was prepared");
+            assert_in_step(&mut session).await;
+            drop((session, a, b));
+            script.done().await;
+        });
+    }
+}
+
+/// Definitions that nobody knows, or of another number of columns: rows could not be read.
+#[test]
+fn e63_unknown_definitions_are_a_protocol_error() {
+    for greeting in both_mariadbs() {
+        for (prepared, columns, text) in [(1, 2, false), (0, 1, false), (2, 1, false), (1, 1, true)]
+        {
+            run(async move {
+                let (mut session, script) =
+                    logged_in(greeting, &config(), move |mut server| async move {
+                        server.expect(Command::StmtPrepare(b"a")).await;
+                        let definitions = vec![number(); prepared];
+                        server.send(server.reply().prepared(1, 0, &definitions)).await;
+                        server.command().await;
+                        server.send(server.reply().known_columns(columns)).await;
+                        server.until_closed().await;
+                    })
+                    .await;
+                let statement = session.prepare("a").await.unwrap();
+                let error = match text {
+                    true => session.query("text", ()).await.unwrap_err(),
+                    false => session.query(&statement, ()).await.unwrap_err(),
+                };
+                let Error::Protocol(protocol) = &error else { panic!("{error}") };
+                let known = if text { 0 } else { prepared };
+                let columns = usize::try_from(columns).unwrap();
+                assert_eq!(protocol.kind(), ProtocolErrorKind::NoDefinitions { columns, known });
+                assert_dead(&mut session, &script).await;
+                drop((session, statement));
+                script.done().await;
+            });
+        }
+    }
+}
+
+/// K-24: a statement that the server does not know was not executed, so a cached one is prepared
+/// anew; once, and no other error does that.
+#[test]
+fn k24_a_cached_statement_that_is_unknown_is_prepared_anew() {
+    for (code, again) in [(1243, true), (1615, false), (1064, false)] {
+        run(async move {
+            let (mut session, script) =
+                logged_in(mysql(), &config(), move |mut server| async move {
+                    expect_prepare(&mut server, "a ?", 1, 1).await;
+                    server.command().await;
+                    server.send(server.reply().ok()).await;
+                    server.command().await;
+                    server.send(server.reply().err(code, "no")).await;
+                    if again {
+                        server.expect(Command::StmtClose(1)).await;
+                        expect_prepare(&mut server, "a ?", 2, 1).await;
+                        server.command().await;
+                        server.send(server.reply().err(code, "still not")).await;
+                        server.expect(Command::StmtClose(2)).await;
+                    } else if code == 1615 {
+                        server.expect(Command::StmtClose(1)).await;
+                    }
+                    server.echo().await;
+                })
+                .await;
+            session.execute("a ?", (1,)).await.unwrap();
+            let error = session.execute("a ?", (1,)).await.unwrap_err();
+            assert_eq!(error.as_server().unwrap().code(), code);
+            assert_in_step(&mut session).await;
+            drop(session);
+            script.done().await;
+        });
+    }
+}

@@ -192,6 +192,119 @@ fn t09_a_certificate_of_a_foreign_ca_is_refused() {
     });
 }
 
+/// What a server with this certificate gets: a session, or the client's error.
+async fn with_certificate(config: &Config, certificate: &'static str) -> Result<(), Error> {
+    let (stream, script) = serve(move |mut server| async move {
+        let Ok(_) = server.greet_tls_with(&mysql(), certificate).await else { return };
+        server.login_request().await;
+        server.send(server.reply().ok()).await;
+        server.echo().await;
+    });
+    let session = Session::from_stream(stream, config).await;
+    let outcome = match session {
+        Ok(mut session) => {
+            assert!(session.is_encrypted());
+            assert_in_step(&mut session).await;
+            Ok(())
+        }
+        Err(error) => {
+            assert!(!script.wire.contains(b"app"), "the account's name was written");
+            Err(error)
+        }
+    };
+    script.done().await.assert_without_secret(PASSWORD);
+    outcome
+}
+
+#[test]
+fn t09_expired_early_and_nameless_certificates_are_refused() {
+    for (certificate, mode, why) in [
+        ("expired.pem", SslMode::VerifyCa, "expired"),
+        ("expired.pem", SslMode::VerifyIdentity, "expired"),
+        ("early.pem", SslMode::VerifyCa, "not valid yet"),
+        ("early.pem", SslMode::VerifyIdentity, "not valid yet"),
+        // The common name is no name.
+        ("nameless.pem", SslMode::VerifyIdentity, "not valid for name"),
+        ("self-signed.pem", SslMode::VerifyCa, "UnknownIssuer"),
+        ("self-signed.pem", SslMode::VerifyIdentity, "UnknownIssuer"),
+    ] {
+        run(async move {
+            let error = with_certificate(&tls_config(mode), certificate).await.unwrap_err();
+            assert!(error.to_string().contains(why), "{certificate} {mode}: {error}");
+            assert!(matches!(error, Error::Tls(_)), "{error}");
+        });
+    }
+    // Listeners are kept out by these, too; nothing more was asked for.
+    for certificate in ["expired.pem", "early.pem", "nameless.pem", "self-signed.pem"] {
+        run(async move {
+            with_certificate(&tls_config(SslMode::Required), certificate).await.unwrap();
+        });
+    }
+}
+
+#[test]
+fn t09_a_wildcard_is_for_one_label() {
+    run(async {
+        let named = |host: &str| tls_config(SslMode::VerifyIdentity).host(host);
+        with_certificate(&named("db.example.test"), "wildcard.pem").await.unwrap();
+        for host in ["example.test", "a.db.example.test", "db.example.test.evil.test"] {
+            let error = with_certificate(&named(host), "wildcard.pem").await.unwrap_err();
+            assert!(error.to_string().contains("not valid for name"), "{host}: {error}");
+        }
+    });
+}
+
+/// T-82: the certificate that is pinned, and no other, whatever else is in order.
+#[test]
+fn a_pinned_certificate_is_taken_and_every_other_refused() {
+    run(async {
+        let pinned = |certificate: &str| {
+            config().host("elsewhere.test").ssl_fingerprint(fingerprint(certificate))
+        };
+        for certificate in ["self-signed.pem", "server.pem", "expired.pem"] {
+            with_certificate(&pinned(certificate), certificate).await.unwrap();
+        }
+        for config in [
+            pinned("self-signed.pem"),
+            pinned("self-signed.pem").ssl_mode(SslMode::Required),
+            pinned("self-signed.pem").host(TLS_NAME).ssl_ca_file(tls_file("ca.pem")),
+        ] {
+            let error = with_certificate(&config, "server.pem").await.unwrap_err();
+            let shown = mywire::CertificateFingerprint::from(fingerprint("server.pem"));
+            assert!(error.to_string().contains(&shown.to_string()), "{error}");
+            assert!(error.to_string().contains("`ssl-fingerprint`"), "{error}");
+        }
+        // Beside a CA the pin adds, and takes nothing away.
+        let both = pinned("expired.pem").host(TLS_NAME).ssl_ca_file(tls_file("ca.pem"));
+        let error = with_certificate(&both, "expired.pem").await.unwrap_err();
+        assert!(error.to_string().contains("expired"), "{error}");
+    });
+}
+
+/// The caller's own configuration is used as it is.
+#[test]
+fn the_callers_own_rustls_configuration() {
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+
+    let own = |ca: &str| {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(tls_file(ca)).unwrap()).unwrap();
+        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+        let builder = rustls::ClientConfig::builder_with_provider(provider);
+        let builder = builder.with_safe_default_protocol_versions().unwrap();
+        std::sync::Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
+    };
+    run(async move {
+        let trusting = |ca| config().host(TLS_NAME).tls_config(own(ca));
+        with_certificate(&trusting("ca.pem"), "server.pem").await.unwrap();
+        let error = with_certificate(&trusting("foreign-ca.pem"), "server.pem").await.unwrap_err();
+        assert!(error.to_string().contains("UnknownIssuer"), "{error}");
+        let ambiguous = trusting("ca.pem").ssl_ca_file(tls_file("ca.pem"));
+        assert!(ambiguous.validate().unwrap_err().to_string().contains("rustls"));
+    });
+}
+
 #[test]
 fn e24_t09_the_right_names_are_taken() {
     let configs = [

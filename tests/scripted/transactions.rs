@@ -1,5 +1,7 @@
 //! Transactions that a server does not undo at once.
 
+use mywire::Error;
+use mywire::error::UsageError;
 use mywire::wire::{Command, StatusFlags};
 
 use crate::scripted::*;
@@ -37,4 +39,46 @@ fn a_refused_rollback_is_tried_again() {
         drop(session);
         script.done().await;
     });
+}
+
+/// The error of a lock wait that timed out does not say whether the statement or the transaction is
+/// undone: the status word of a PING does, and nothing runs outside of a transaction that is gone.
+#[test]
+fn a_lock_wait_may_have_ended_the_transaction() {
+    for (status, gone) in [(StatusFlags::IN_TRANS, false), (StatusFlags::AUTOCOMMIT, true)] {
+        for commit in [true, false] {
+            run(async move {
+                let (mut session, script) =
+                    logged_in(mysql(), &config(), move |mut server| async move {
+                        let open = ok_status(StatusFlags::IN_TRANS);
+                        server.expect(Command::Query(b"START TRANSACTION ")).await;
+                        server.send(server.reply().ok_with(&open)).await;
+                        server.expect(Command::Query(b"UPDATE t")).await;
+                        server.send(server.reply().err(1205, "Lock wait timeout exceeded")).await;
+                        server.expect(Command::Ping).await;
+                        server.send(server.reply().ok_with(&ok_status(status))).await;
+                        if !gone {
+                            let sql: &[u8] = if commit { b"COMMIT" } else { b"ROLLBACK" };
+                            server.expect(Command::Query(sql)).await;
+                            server.send(server.reply().ok()).await;
+                        }
+                        server.echo().await;
+                    })
+                    .await;
+                let mut tx = session.begin().await.unwrap();
+                assert_eq!(
+                    tx.execute("UPDATE t", ()).await.unwrap_err().as_server().unwrap().code(),
+                    1205
+                );
+                let ended = if commit { tx.commit().await } else { tx.rollback().await };
+                assert_eq!(ended.is_err(), gone && commit, "{ended:?}");
+                if let Err(error) = ended {
+                    assert!(matches!(error, Error::Usage(UsageError::TransactionEnded)), "{error}");
+                }
+                assert_in_step(&mut session).await;
+                drop(session);
+                script.done().await;
+            });
+        }
+    }
 }

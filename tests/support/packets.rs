@@ -105,6 +105,16 @@ impl Packets {
         }
     }
 
+    /// The head of a result set whose `columns` definitions are left out.
+    pub fn known_columns(mut self, columns: u64) -> Self {
+        let header = ResultSetHeader { columns, metadata_follows: false };
+        self = self.message(|capabilities, out| header.encode(capabilities, out));
+        match self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
+            true => self,
+            false => self.eof(StatusFlags::AUTOCOMMIT),
+        }
+    }
+
     /// The reply to COM_STMT_PREPARE, with its groups of definitions.
     pub fn prepared(
         mut self,

@@ -28,7 +28,7 @@
 mod answers;
 mod bare;
 mod packets;
-#[cfg(feature = "ring")]
+#[cfg(feature = "tls")]
 mod tls;
 
 use std::future::Future;
@@ -49,7 +49,7 @@ use tokio::task::JoinHandle;
 pub use answers::*;
 pub use bare::*;
 pub use packets::*;
-#[cfg(feature = "ring")]
+#[cfg(feature = "tls")]
 pub use tls::*;
 
 /// What the pipe holds in each direction, in bytes: as much as a socket's buffers.
@@ -307,7 +307,7 @@ pub struct Server {
 #[derive(Debug)]
 enum Io {
     Plain(DuplexStream),
-    #[cfg(feature = "ring")]
+    #[cfg(feature = "tls")]
     Tls(Box<TlsPipe>),
     /// While the handshake takes the pipe.
     Gone,
@@ -442,7 +442,7 @@ impl Server {
         while self.pending.len() < length {
             let read = match &mut self.io {
                 Io::Plain(pipe) => pipe.read_buf(&mut self.pending).await,
-                #[cfg(feature = "ring")]
+                #[cfg(feature = "tls")]
                 Io::Tls(pipe) => pipe.read(&mut self.pending).await,
                 Io::Gone => Ok(0),
             };
@@ -470,7 +470,7 @@ impl Server {
     pub async fn write(&mut self, bytes: &[u8]) -> bool {
         let written = match &mut self.io {
             Io::Plain(pipe) => pipe.write_all(bytes).await,
-            #[cfg(feature = "ring")]
+            #[cfg(feature = "tls")]
             Io::Tls(pipe) => pipe.write_all(bytes).await,
             Io::Gone => Err(io::ErrorKind::NotConnected.into()),
         };
@@ -481,7 +481,7 @@ impl Server {
     pub async fn half_close(&mut self) {
         match &mut self.io {
             Io::Plain(pipe) => pipe.shutdown().await,
-            #[cfg(feature = "ring")]
+            #[cfg(feature = "tls")]
             Io::Tls(pipe) => pipe.half_close().await,
             Io::Gone => Ok(()),
         }

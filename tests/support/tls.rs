@@ -8,6 +8,7 @@ use mywire::wire::{Capabilities, Greeting, SslRequest};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
+use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use super::{Io, Server};
@@ -29,21 +30,31 @@ impl Server {
     /// Greets with the offer of TLS, reads the request for it and does the handshake. An error is
     /// what the client made of the certificate.
     pub async fn greet_tls(&mut self, greeting: &Greeting<'_>) -> Result<SslRequest, String> {
+        self.greet_tls_with(greeting, "server.pem").await
+    }
+
+    /// [`greet_tls`](Self::greet_tls) with another certificate of `tests/data/tls`.
+    pub async fn greet_tls_with(
+        &mut self,
+        greeting: &Greeting<'_>,
+        certificate: &str,
+    ) -> Result<SslRequest, String> {
         let offered = greeting.capabilities | Capabilities::SSL;
         let greeting = Greeting { capabilities: offered, ..*greeting };
         self.send(self.reply().greeting(&greeting)).await;
         let request = self.payload().await;
         let request = SslRequest::decode(&request).expect("a request for TLS");
-        self.start_tls().await?;
+        self.start_tls(certificate).await?;
         Ok(request)
     }
 
-    async fn start_tls(&mut self) -> Result<(), String> {
+    async fn start_tls(&mut self, certificate: &str) -> Result<(), String> {
         let Io::Plain(pipe) = std::mem::replace(&mut self.io, Io::Gone) else {
             panic!("TLS begins once");
         };
         let records = std::mem::take(&mut self.pending);
-        let tls = TlsPipe::accept(pipe, records).await.map_err(|error| error.to_string())?;
+        let tls =
+            TlsPipe::accept(pipe, records, certificate).await.map_err(|error| error.to_string())?;
         self.io = Io::Tls(Box::new(tls));
         Ok(())
     }
@@ -58,8 +69,9 @@ pub(super) struct TlsPipe {
 
 impl TlsPipe {
     /// Does the handshake, whose first bytes may have arrived already.
-    async fn accept(pipe: DuplexStream, records: Vec<u8>) -> io::Result<Self> {
-        let session = ServerConnection::new(server_config()).map_err(io::Error::other)?;
+    async fn accept(pipe: DuplexStream, records: Vec<u8>, certificate: &str) -> io::Result<Self> {
+        let session =
+            ServerConnection::new(server_config(certificate)).map_err(io::Error::other)?;
         let mut tls = Self { session, pipe };
         tls.take(&records).await?;
         while tls.session.is_handshaking() {
@@ -128,8 +140,14 @@ impl TlsPipe {
     }
 }
 
-fn server_config() -> Arc<ServerConfig> {
-    let chain: Vec<_> = CertificateDer::pem_file_iter(tls_file("server.pem"))
+/// The SHA-256 of a certificate of `tests/data/tls`.
+pub fn fingerprint(certificate: &str) -> [u8; 32] {
+    let der = CertificateDer::from_pem_file(tls_file(certificate)).expect("a certificate");
+    Sha256::digest(der).into()
+}
+
+fn server_config(certificate: &str) -> Arc<ServerConfig> {
+    let chain: Vec<_> = CertificateDer::pem_file_iter(tls_file(certificate))
         .expect("the certificate's file")
         .collect::<Result<_, _>>()
         .expect("a certificate");

@@ -1,12 +1,15 @@
 //! Recorded sessions through `mywire::proto::Connection`, the server's bytes cut at will.
 
+use std::collections::HashMap;
+
 use mywire::proto::{Connection, Login, Step};
 use mywire::value::Format;
 use mywire::wire::binary_row::Layout;
 use mywire::wire::packet::HEADER_SIZE;
 use mywire::wire::{
     BinaryRow, ColumnDefinition, Command, ConnectAttributes, EofPacket, ErrPacket, LoginRequest,
-    OkPacket, PacketHeader, PrepareOk, ProgressReport, SessionState, StatusFlags, TextRow,
+    OkPacket, PacketHeader, PrepareOk, ProgressReport, ResultSetHeader, SessionState, StatusFlags,
+    TextRow,
 };
 use mywire::{Error, Limits, Secret};
 
@@ -16,33 +19,19 @@ use crate::vectors::Block;
 /// MULTI_FACTOR_AUTHENTICATION in the fourth byte of the capabilities.
 const FURTHER_FACTORS: u8 = 0x10;
 
+/// Each column's name and type code.
+type Described = Vec<(Vec<u8>, u8)>;
+
 /// What a session says, as far as a caller sees it.
 #[derive(Debug, PartialEq)]
 pub enum Event {
     Connected,
-    /// Each column's name and type code.
-    Columns(Vec<(Vec<u8>, u8)>),
-    Prepared {
-        ok: PrepareOk,
-        columns: Vec<(Vec<u8>, u8)>,
-    },
+    Columns(Described),
+    Prepared { ok: PrepareOk, columns: Described },
     Row(Vec<u8>),
-    Done {
-        counts: [u64; 3],
-        status: StatusFlags,
-        info: Vec<u8>,
-        state: Vec<u8>,
-    },
-    Error {
-        code: u16,
-        sqlstate: Option<Vec<u8>>,
-        message: Vec<u8>,
-    },
-    Progress {
-        stages: [u8; 2],
-        progress: u32,
-        text: Vec<u8>,
-    },
+    Done { counts: [u64; 3], status: StatusFlags, info: Vec<u8>, state: Vec<u8> },
+    Error { code: u16, sqlstate: Option<Vec<u8>>, message: Vec<u8> },
+    Progress { stages: [u8; 2], progress: u32, text: Vec<u8> },
 }
 
 /// How the server's bytes arrive.
@@ -62,6 +51,10 @@ pub struct Session {
     turns: Vec<Turn>,
     /// What the EOF packet behind the last definitions said.
     before_rows: StatusFlags,
+    /// The statement that the last command executed, if it did.
+    executed: Option<u32>,
+    /// The columns last sent of each statement.
+    known: HashMap<u32, Described>,
     pub expected: Vec<Event>,
 }
 
@@ -85,6 +78,8 @@ impl Session {
             login,
             turns: Vec::new(),
             before_rows: StatusFlags::default(),
+            executed: None,
+            known: HashMap::new(),
             expected: Vec::new(),
         };
         let mut server = Vec::new();
@@ -95,6 +90,7 @@ impl Session {
             if packet.header("direction") == "server" {
                 server.extend(bytes);
                 session.expect(packet, negotiated, &mut columns);
+                session.remember();
                 continue;
             }
             let command = match packet.header("message") {
@@ -108,7 +104,13 @@ impl Session {
                     }
                     None
                 }
-                "Command" => Some(packet.bytes.clone()),
+                "Command" => {
+                    session.executed = match Command::decode(&packet.bytes) {
+                        Ok(Command::StmtExecute(execute)) => Some(execute.statement),
+                        _ => None,
+                    };
+                    Some(packet.bytes.clone())
+                }
                 _ => None,
             };
             session.turns.push(Turn {
@@ -132,13 +134,21 @@ impl Session {
         &mut self,
         packet: &Block,
         negotiated: mywire::wire::Capabilities,
-        columns: &mut Vec<(Vec<u8>, u8)>,
+        columns: &mut Described,
     ) {
         let payload = &packet.bytes;
         let header = matches!(self.expected.last(), Some(Event::Columns(_)));
         let event = match packet.header("message") {
             "Greeting" | "AuthSwitchRequest" | "AuthMoreData" => return,
-            "ResultSetHeader" => return self.expected.push(Event::Columns(Vec::new())),
+            "ResultSetHeader" => {
+                let header = ResultSetHeader::decode(payload, negotiated).unwrap();
+                // Definitions that are left out are those that were sent last.
+                let known = match header.metadata_follows {
+                    true => Vec::new(),
+                    false => self.known[&self.executed.unwrap()].clone(),
+                };
+                return self.expected.push(Event::Columns(known));
+            }
             "PrepareOk" => {
                 let ok = PrepareOk::decode(payload, negotiated).unwrap();
                 return self.expected.push(Event::Prepared { ok, columns: Vec::new() });
@@ -202,6 +212,18 @@ impl Session {
         };
         assert!(!header || !matches!(event, Event::Columns(_)), "{}", packet.place);
         self.expected.push(event);
+    }
+
+    fn remember(&mut self) {
+        match (self.expected.last(), self.executed) {
+            (Some(Event::Prepared { ok, columns }), _) => {
+                self.known.insert(ok.statement, columns.clone());
+            }
+            (Some(Event::Columns(columns)), Some(statement)) => {
+                self.known.insert(statement, columns.clone());
+            }
+            _ => {}
+        }
     }
 
     /// Runs the session and returns what came out. Each answer of the client must be, byte for byte,
@@ -331,7 +353,7 @@ fn feed(connection: &mut Connection, mut bytes: &[u8], events: &mut Vec<Event>) 
     }
 }
 
-fn described(connection: &Connection) -> Vec<(Vec<u8>, u8)> {
+fn described(connection: &Connection) -> Described {
     let columns = connection.columns().iter();
     columns.map(|column| (column.name_bytes().to_vec(), column.column_type().0)).collect()
 }

@@ -3,35 +3,54 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::{ClientIdentity, Compression, SslMode};
+use super::super::{CaSource, ClientIdentity, Compression, SocketOptions, SslMode};
 use super::escape::{decode, decode_text};
 use super::{Config, ConfigError, Endpoint, PemSource};
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 25] = [
     "ssl-mode",
     "ssl-ca",
+    "ssl-fingerprint",
     "ssl-cert",
     "ssl-key",
     "tls-server-name",
     "socket",
     "connect-timeout",
+    "bind-address",
+    "tcp-nodelay",
+    "keepalive",
+    "tcp-user-timeout",
     "found-rows",
+    "interactive",
+    "handle-expired-passwords",
+    "connect-attributes",
+    "program-name",
     "collation",
+    "sql-mode",
+    "time-zone",
     "max-packet",
+    "max-allowed-packet",
     "compression",
     "compression-level",
     "compression-threshold",
 ];
 
 /// Options that exist but have no key (T-25), with the setter to use.
-const CODE_ONLY: [&str; 6] = [
+const CODE_ONLY: [&str; 7] = [
     "multi-statements",
     "fetch-server-public-key",
     "allow-clear-text-passwords",
     "password-file",
     "password-env",
     "local-infile",
+    "init-command",
 ];
+
+/// The value of `ssl-ca` that is no file. A file of this name is `./system`.
+const SYSTEM_CA: &str = "system";
+
+/// The attribute that says which program connects.
+const PROGRAM_NAME: &str = "program_name";
 
 /// The query as read so far: the keys seen, and what takes more than one key to judge.
 #[derive(Default)]
@@ -56,9 +75,11 @@ impl Options {
             )));
         }
         self.seen.push(key);
-        let value = value.filter(|value| !value.is_empty()).ok_or_else(|| {
-            ConfigError::new(format!("The URL's key `{key}` has no value; write {key}=value."))
-        })?;
+        // No SQL mode at all is one, too.
+        let value =
+            value.filter(|value| !value.is_empty() || key == "sql-mode").ok_or_else(|| {
+                ConfigError::new(format!("The URL's key `{key}` has no value; write {key}=value."))
+            })?;
         let value = decode_text(value, &format!("value of `{key}`"))?;
         self.apply(config, key, value)
     }
@@ -83,7 +104,11 @@ impl Options {
     fn apply(&mut self, config: &mut Config, key: &str, value: String) -> Result<(), ConfigError> {
         match key {
             "ssl-mode" => config.ssl_mode = Some(value.parse::<SslMode>()?),
-            "ssl-ca" => config.ssl_ca = Some(PemSource::File(value.into())),
+            "ssl-ca" if value == SYSTEM_CA => config.ssl_ca = Some(CaSource::System),
+            "ssl-ca" => {
+                config.ssl_ca = Some(CaSource::Certificates(PemSource::File(value.into())));
+            }
+            "ssl-fingerprint" => config.ssl_fingerprint = Some(value.parse()?),
             "ssl-cert" => self.cert = Some(value.into()),
             "ssl-key" => self.key = Some(value.into()),
             "tls-server-name" => config.tls_server_name = Some(value),
@@ -92,9 +117,34 @@ impl Options {
                 config.connect_timeout = seconds(&value)
                     .ok_or_else(|| bad_value(key, "a number of seconds, such as 2.5"))?;
             }
-            "found-rows" => {
-                config.found_rows =
-                    boolean(&value).ok_or_else(|| bad_value(key, "`true` or `false`"))?;
+            "bind-address" => {
+                let address = value.parse().map_err(|_| bad_value(key, "an IP address"))?;
+                config.sockets.bind_address = Some(address);
+            }
+            "tcp-nodelay" => config.sockets.nodelay = boolean(key, &value)?,
+            "keepalive" => {
+                let idle = digits(&value).ok_or_else(|| bad_value(key, "a number of seconds"))?;
+                config.sockets.keepalive = (idle > 0).then(|| Duration::from_secs(idle));
+            }
+            "tcp-user-timeout" => {
+                let timeout = seconds(&value)
+                    .ok_or_else(|| bad_value(key, "a number of seconds, such as 2.5"))?;
+                config.sockets.user_timeout = Some(timeout);
+            }
+            "found-rows" => config.found_rows = boolean(key, &value)?,
+            "interactive" => config.interactive = boolean(key, &value)?,
+            "handle-expired-passwords" => {
+                config.handle_expired_passwords = boolean(key, &value)?;
+            }
+            "connect-attributes" => config.send_connect_attributes = boolean(key, &value)?,
+            "program-name" => {
+                config.connect_attributes.push((String::from(PROGRAM_NAME), value));
+            }
+            "sql-mode" => config.session.sql_mode = Some(value),
+            "time-zone" => config.session.time_zone = Some(value),
+            "max-allowed-packet" => {
+                config.limits.max_command =
+                    digits(&value).ok_or_else(|| bad_value(key, "a number of bytes"))?;
             }
             "collation" => config.collation = Some(value),
             "max-packet" => {
@@ -127,14 +177,26 @@ impl Options {
 pub(super) fn print(config: &Config) -> Vec<(&'static str, String)> {
     let defaults = Config::default();
     let mut pairs = Vec::new();
-    let ca_is_lost = matches!(config.ssl_ca, Some(PemSource::Bytes(_)));
+    let ca = config.ssl_ca.as_ref();
+    let trust_is_lost =
+        config.has_own_tls() || matches!(ca, Some(CaSource::Certificates(PemSource::Bytes(_))));
     match config.ssl_mode {
         Some(mode) => pairs.push(("ssl-mode", mode.to_string())),
-        None if ca_is_lost => pairs.push(("ssl-mode", config.effective_ssl_mode().to_string())),
+        None if trust_is_lost => pairs.push(("ssl-mode", config.effective_ssl_mode().to_string())),
         None => {}
     }
-    if let Some(PemSource::File(path)) = &config.ssl_ca {
-        pairs.push(("ssl-ca", path.to_string_lossy().into_owned()));
+    match ca {
+        Some(CaSource::Certificates(PemSource::File(path))) if path.as_os_str() == SYSTEM_CA => {
+            pairs.push(("ssl-ca", format!("./{SYSTEM_CA}")));
+        }
+        Some(CaSource::Certificates(PemSource::File(path))) => {
+            pairs.push(("ssl-ca", path.to_string_lossy().into_owned()));
+        }
+        Some(CaSource::System) => pairs.push(("ssl-ca", String::from(SYSTEM_CA))),
+        Some(CaSource::Certificates(PemSource::Bytes(_))) | None => {}
+    }
+    if let Some(fingerprint) = &config.ssl_fingerprint {
+        pairs.push(("ssl-fingerprint", fingerprint.to_string()));
     }
     if let Some(ClientIdentity { cert: PemSource::File(cert), key: PemSource::File(key) }) =
         &config.ssl_identity
@@ -151,11 +213,31 @@ pub(super) fn print(config: &Config) -> Vec<(&'static str, String)> {
     if config.connect_timeout != defaults.connect_timeout {
         pairs.push(("connect-timeout", print_seconds(config.connect_timeout)));
     }
-    if config.found_rows {
-        pairs.push(("found-rows", String::from("true")));
+    print_sockets(&config.sockets, &mut pairs);
+    for (key, value, default) in [
+        ("found-rows", config.found_rows, false),
+        ("interactive", config.interactive, false),
+        ("handle-expired-passwords", config.handle_expired_passwords, false),
+        ("connect-attributes", config.send_connect_attributes, true),
+    ] {
+        if value != default {
+            pairs.push((key, value.to_string()));
+        }
+    }
+    if let Some((_, name)) = config.connect_attributes.iter().find(|(key, _)| key == PROGRAM_NAME) {
+        pairs.push(("program-name", name.clone()));
     }
     if let Some(name) = &config.collation {
         pairs.push(("collation", name.clone()));
+    }
+    if let Some(mode) = &config.session.sql_mode {
+        pairs.push(("sql-mode", mode.clone()));
+    }
+    if let Some(zone) = &config.session.time_zone {
+        pairs.push(("time-zone", zone.clone()));
+    }
+    if config.limits.max_command != defaults.limits.max_command {
+        pairs.push(("max-allowed-packet", config.limits.max_command.to_string()));
     }
     if config.limits.max_packet != defaults.limits.max_packet {
         pairs.push(("max-packet", config.limits.max_packet.to_string()));
@@ -174,6 +256,23 @@ pub(super) fn print(config: &Config) -> Vec<(&'static str, String)> {
     pairs
 }
 
+fn print_sockets(sockets: &SocketOptions, pairs: &mut Vec<(&'static str, String)>) {
+    let defaults = SocketOptions::default();
+    if let Some(address) = sockets.bind_address {
+        pairs.push(("bind-address", address.to_string()));
+    }
+    if !sockets.nodelay {
+        pairs.push(("tcp-nodelay", String::from("false")));
+    }
+    if sockets.keepalive != defaults.keepalive {
+        let idle = sockets.keepalive.map_or(0, |idle| idle.as_secs());
+        pairs.push(("keepalive", idle.to_string()));
+    }
+    if let Some(timeout) = sockets.user_timeout {
+        pairs.push(("tcp-user-timeout", print_seconds(timeout)));
+    }
+}
+
 fn known_key(written: &str) -> Result<&'static str, ConfigError> {
     let key = match decode(written, "query")? {
         bytes if bytes.len() <= 40 => String::from_utf8_lossy(&bytes).replace('_', "-"),
@@ -184,7 +283,8 @@ fn known_key(written: &str) -> Result<&'static str, ConfigError> {
     }
     if let Some(setter) = CODE_ONLY.iter().find(|name| **name == key) {
         return Err(ConfigError::new(format!(
-            "The option `{setter}` cannot be set by a URL, because it lowers security; call \
+            "The option `{setter}` cannot be set by a URL, because URLs come from less trusted hands than \
+             code; call \
              Config::{}.",
             setter.replace('-', "_")
         )));
@@ -249,11 +349,11 @@ fn bad_value(key: &str, wanted: &str) -> ConfigError {
     ConfigError::new(format!("The value of the URL's key `{key}` must be {wanted}."))
 }
 
-fn boolean(value: &str) -> Option<bool> {
+fn boolean(key: &str, value: &str) -> Result<bool, ConfigError> {
     match value.to_ascii_lowercase().as_str() {
-        "true" | "1" => Some(true),
-        "false" | "0" => Some(false),
-        _ => None,
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(bad_value(key, "`true` or `false`")),
     }
 }
 

@@ -3,6 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::CaSource;
 use crate::config::{Limits, SslMode};
 
 const SENTINEL: &str = "s3nt1nel";
@@ -71,7 +72,9 @@ fn reads_every_key() {
          &max_packet=65536",
     );
     assert_eq!(config.ssl_mode, Some(SslMode::VerifyCa));
-    assert!(matches!(&config.ssl_ca, Some(PemSource::File(path)) if path == Path::new("/ca.pem")));
+    assert!(
+        matches!(&config.ssl_ca, Some(CaSource::Certificates(PemSource::File(path))) if path == Path::new("/ca.pem"))
+    );
     assert!(config.ssl_identity.is_some());
     assert_eq!(config.tls_server_name.as_deref(), Some("db"));
     assert_eq!(config.connect_timeout, Duration::from_millis(2500));
@@ -136,7 +139,7 @@ fn unknown_and_duplicate_keys_are_errors() {
         ("unix_socket", "socket"),
         ("timeout", "connect-timeout"),
         ("found-row", "found-rows"),
-        ("max_allowed_packet", "max-packet"),
+        ("max_allowed_packets", "max-allowed-packet"),
     ] {
         let message = refused(&format!("mysql://h?{key}=1"));
         assert!(message.contains(&format!("is `{nearest}`")), "{key}: {message}");
@@ -241,6 +244,40 @@ fn a_printed_url_never_verifies_less() {
     assert_eq!(parsed(&url).effective_ssl_mode(), SslMode::VerifyIdentity);
 }
 
+#[test]
+fn connection_options_by_url() {
+    let config = parsed(
+        "mysql://u@db/?ssl-ca=system&bind-address=::1&tcp-nodelay=false&keepalive=30\
+         &interactive=true&handle_expired_passwords=1&connect-attributes=false\
+         &program-name=my%20app&sql-mode=ANSI,TRADITIONAL&time-zone=+02:00\
+         &max-allowed-packet=67108864",
+    );
+    assert!(matches!(config.ssl_ca, Some(CaSource::System)));
+    assert_eq!(config.effective_ssl_mode(), SslMode::VerifyIdentity);
+    assert_eq!(config.sockets.bind_address, Some("::1".parse().unwrap()));
+    assert!(!config.sockets.nodelay);
+    assert_eq!(config.sockets.keepalive, Some(Duration::from_secs(30)));
+    assert!(config.interactive && config.handle_expired_passwords);
+    assert!(!config.send_connect_attributes);
+    assert_eq!(config.connect_attributes, [(String::from("program_name"), "my app".into())]);
+    assert_eq!(config.session.sql_mode.as_deref(), Some("ANSI,TRADITIONAL"));
+    assert_eq!(config.session.time_zone.as_deref(), Some("+02:00"));
+    assert_eq!(config.limits.max_command, 64 << 20);
+    assert_eq!(parsed("mysql://u@db/?keepalive=0").sockets.keepalive, None);
+    assert_eq!(parsed("mysql://u@db/?sql-mode=").session.sql_mode.as_deref(), Some(""));
+    // A file of the name that is no file.
+    let file = Config::default().ssl_ca_file("system").to_url();
+    let file = parsed(&file).ssl_ca;
+    assert!(matches!(&file, Some(CaSource::Certificates(PemSource::File(_)))), "{file:?}");
+}
+
+/// T-25: SQL comes from code alone.
+#[test]
+fn t25_init_commands_have_no_key() {
+    let error = "mysql://u@db/?init-command=DROP".parse::<Config>().unwrap_err().to_string();
+    assert!(error.contains("Config::init_command"), "{error}");
+}
+
 fn endpoints() -> impl Strategy<Value = Endpoint> {
     let host = prop_oneof![
         "[a-z0-9_][a-z0-9_.-]{0,20}",
@@ -267,7 +304,7 @@ prop_compose! {
         ca in prop::option::of("[^\0]{1,12}"),
         identity in prop::option::of(("[^\0]{1,12}", "[^\0]{1,12}")),
         name in prop::option::of("[^\0]{1,12}"),
-        collation in prop::option::of("[a-z0-9_]{1,12}"),
+        collation in prop::option::of("utf8mb4_[a-z0-9_]{1,12}"),
         timeout in (0_u64.., 1_u32..1_000_000_000),
         found_rows: bool,
         max_packet in 1024_usize..=1 << 30,
@@ -293,10 +330,54 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    /// Those of the options that came later than TLS.
+    fn more_options()(
+        config in configs(),
+        pin in prop::option::of(any::<[u8; 32]>()),
+        system: bool,
+        bind in prop::option::of(any::<std::net::IpAddr>()),
+        nodelay: bool,
+        keepalive in prop::option::of(1_u64..=32_767),
+        user_timeout in prop::option::of(1_u64..=2_147_483_647),
+        (interactive, expired, attributes) in any::<(bool, bool, bool)>(),
+        program in prop::option::of("[^\0]{1,12}"),
+        sql_mode in prop::option::of("[A-Z_]{0,9}(,[A-Z_]{1,9})?"),
+        time_zone in prop::option::of("[+-][0-9]{2}:[0-9]{2}|SYSTEM|[A-Z][a-z]{2,9}/[A-Z][a-z_]{2,9}"),
+        max_command in (128_usize << 10)..=1 << 30,
+    ) -> Config {
+        let mut config = config
+            .tcp_nodelay(nodelay)
+            .keepalive(keepalive.map(Duration::from_secs))
+            .interactive(interactive)
+            .handle_expired_passwords(expired)
+            .connect_attributes(attributes);
+        // A pin goes with neither of these modes.
+        let in_vain = matches!(config.ssl_mode, Some(SslMode::Disabled | SslMode::Preferred));
+        config.ssl_fingerprint = pin.filter(|_| !in_vain).map(Into::into);
+        if system {
+            config = config.ssl_ca_system();
+        }
+        if matches!(config.endpoint, Endpoint::Tcp { .. }) {
+            config.sockets.bind_address = bind;
+        }
+        if cfg!(target_os = "linux") {
+            config.sockets.user_timeout = user_timeout.map(Duration::from_millis);
+        }
+        if let Some(program) = program {
+            config = config.connect_attribute("program_name", program);
+        }
+        config.session.sql_mode = sql_mode;
+        config.session.time_zone = time_zone;
+        config.limits.max_command = max_command;
+        config
+    }
+}
+
 proptest! {
     /// T-25: parse(print(c)) is c without its password. `Debug` shows every field but that one.
     #[test]
-    fn printed_urls_parse_back(config in configs()) {
+    fn printed_urls_parse_back(config in more_options()) {
         let url = config.to_url();
         let back: Config = url.parse().map_err(|error| {
             TestCaseError::fail(format!("{url}: {error}"))
