@@ -110,7 +110,7 @@ pub mod wire;
 
 pub use columns::{Column, Columns};
 pub use config::{
-    CertificateFingerprint, Compression, Config, ConfigError, Endpoint, Limits, SslMode,
+    CertificateFingerprint, Compression, Config, ConfigError, Discard, Endpoint, Limits, SslMode,
 };
 pub use error::{Error, Result, Sent};
 pub use named::{NamedParams, NamedSql};
@@ -121,7 +121,7 @@ pub use secret::Secret;
 #[cfg(feature = "stream")]
 pub use session::RowStream;
 #[cfg(feature = "tokio")]
-pub use session::{ChunkedRow, Field, Rows, Session, Transaction};
+pub use session::{CancelHandle, ChunkedRow, Field, Rows, Session, Transaction};
 #[cfg(any(feature = "tokio", feature = "blocking"))]
 pub use session::{Cursor, IsolationLevel, Query, Statement, TransactionOptions};
 pub use value::{Date, DateTime, Decimal, FromValue, LongData, RawValue, Time, ToValue, Value};

@@ -19,6 +19,7 @@ pub(crate) struct Setup<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SetupPart {
     Collation,
+    StatementTimeout,
     SqlMode,
     TimeZone,
     /// The init command of this number, from 1.
@@ -29,6 +30,7 @@ impl fmt::Display for SetupPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Collation => f.write_str("the option `collation`"),
+            Self::StatementTimeout => f.write_str("the option `server-statement-timeout`"),
             Self::SqlMode => f.write_str("the option `sql-mode`"),
             Self::TimeZone => f.write_str("the option `time-zone`"),
             // Not its text, which can hold a secret (T-83).
@@ -40,12 +42,13 @@ impl fmt::Display for SetupPart {
 /// The statements behind a login: none, unless the configuration asks for some.
 pub(crate) fn after_login(config: &Config, mariadb: bool) -> impl Iterator<Item = Setup<'_>> {
     let names = config.collation.is_some().then(|| set_names(config, mariadb));
-    names.into_iter().chain(options(config))
+    names.into_iter().chain(statement_timeout(config, mariadb)).chain(options(config))
 }
 
 /// The statements behind a reset, or a change of the user: the character set in any case (S-04).
 pub(crate) fn after_reset(config: &Config, mariadb: bool) -> impl Iterator<Item = Setup<'_>> {
-    std::iter::once(set_names(config, mariadb)).chain(options(config))
+    let names = std::iter::once(set_names(config, mariadb));
+    names.chain(statement_timeout(config, mariadb)).chain(options(config))
 }
 
 /// Makes the session's character set what text needs, with the configured collation (S-02).
@@ -59,6 +62,19 @@ fn set_names(config: &Config, mariadb: bool) -> Setup<'_> {
         None => format!("SET NAMES utf8mb4 COLLATE {LOGIN_COLLATION}"),
     };
     Setup { sql: sql.into(), part: SetupPart::Collation }
+}
+
+/// The server's own limit of a statement's time.
+fn statement_timeout(config: &Config, mariadb: bool) -> Option<Setup<'static>> {
+    let timeout = config.server_statement_timeout?;
+    let sql = match mariadb {
+        true => {
+            let (seconds, millis) = (timeout.as_secs(), timeout.subsec_millis());
+            format!("SET SESSION max_statement_time = {seconds}.{millis:03}")
+        }
+        false => format!("SET SESSION max_execution_time = {}", timeout.as_millis()),
+    };
+    Some(Setup { sql: sql.into(), part: SetupPart::StatementTimeout })
 }
 
 fn options(config: &Config) -> impl Iterator<Item = Setup<'_>> {

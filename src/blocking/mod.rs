@@ -45,6 +45,7 @@
 //! - Called within an asynchronous runtime, a method blocks the thread that it runs on; use the
 //!   asynchronous front there.
 
+mod cancel;
 mod chunked;
 mod rows;
 mod session;
@@ -54,6 +55,7 @@ use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+pub use cancel::CancelHandle;
 pub use chunked::{ChunkedRow, Field};
 pub use rows::{IntoIter, Rows};
 pub use session::Session;

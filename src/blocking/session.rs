@@ -25,9 +25,10 @@ use crate::wire::StatusFlags;
 /// # }
 /// ```
 ///
-/// Rows that were not read are skipped by the next command, up to
-/// [`Limits::max_discard`](crate::Limits) bytes; beyond that the session closes with an error that
-/// says so.
+/// Rows that were not read are left by the next command: skipped, up to
+/// [`Limits::max_discard`](crate::Limits) bytes and for [`Limits::max_skip_time`](crate::Limits);
+/// beyond that the statement is killed on the server, or the session closes with an error that says
+/// so, see [`Discard`](crate::Discard).
 ///
 /// **Errors.** [`Error::is_fatal`](crate::Error::is_fatal) tells whether the session is still
 /// usable. A dead one answers every call with an error and writes nothing.
@@ -39,8 +40,8 @@ pub struct Session(pub(super) crate::session::Session);
 impl Session {
     /// Opens a session with the server that a URL names; see [`Config`] for the form of URLs.
     ///
-    /// Cost: the handshake and nothing more, unless a collation is configured, which takes one
-    /// round trip. Fails within [`Config::connect_timeout`], but for the time that the system takes
+    /// Cost: the handshake and nothing more, unless a collation, a server's statement timeout or
+    /// [`Config::identify`] is configured, which take one round trip together. Fails within [`Config::connect_timeout`], but for the time that the system takes
     /// to look up the host.
     pub fn connect(url: &str) -> Result<Self> {
         Self::connect_with(&url.parse()?)

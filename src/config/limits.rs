@@ -1,11 +1,14 @@
 //! What a server may make us hold, skip or wait through, and how much we send it.
 
+use std::time::Duration;
+
 /// Bounds on what a server can cost its client.
 ///
 /// Memory follows the bytes that really arrive, never a length that the server claims; these limits
 /// say where it stops. Going over one is a protocol error that closes the session, except for
-/// `max_error_message`, which cuts, `max_discard`, which decides how a result is left early, and
-/// `max_command`, which is about what we send: a command beyond it is an error of the caller.
+/// `max_error_message`, which cuts, `max_discard`, `max_skip_time` and `max_discard_time`, which
+/// decide how a result is left early, and `max_command`, which is about what we send: a command
+/// beyond it is an error of the caller.
 /// Each field has a setter of the same name.
 ///
 /// ```
@@ -40,6 +43,12 @@ pub struct Limits {
     /// Bytes skipped of a result that is left early before it is killed. See
     /// [`Limits::DEFAULT_MAX_DISCARD`].
     pub max_discard: u64,
+    /// How long a result that is left early is skipped before it is killed. See
+    /// [`Limits::DEFAULT_MAX_SKIP_TIME`].
+    pub max_skip_time: Duration,
+    /// How long leaving a result early may take, a kill included, before the session is closed. See
+    /// [`Limits::DEFAULT_MAX_DISCARD_TIME`].
+    pub max_discard_time: Duration,
     /// Largest session-state block in an OK packet, in bytes. See
     /// [`Limits::DEFAULT_MAX_STATE_BYTES`].
     pub max_state_bytes: usize,
@@ -75,6 +84,12 @@ impl Limits {
     pub const DEFAULT_MAX_ERROR_MESSAGE: usize = 4 << 10;
     /// 16 MiB: about what a local link delivers in the time that a kill on a side connection takes.
     pub const DEFAULT_MAX_DISCARD: u64 = 16 << 20;
+    /// 100 milliseconds: about what a kill costs over a wide area, with its login on a second
+    /// connection. What ends sooner is cheaper to wait for.
+    pub const DEFAULT_MAX_SKIP_TIME: Duration = Duration::from_millis(100);
+    /// 60 seconds: more than a server's own wait for a lock (50 seconds), and less than a caller
+    /// takes for a hang.
+    pub const DEFAULT_MAX_DISCARD_TIME: Duration = Duration::from_secs(60);
     /// 1 MiB: tracked variables, schema and GTIDs are short; the largest, a GTID set, stays far
     /// below.
     pub const DEFAULT_MAX_STATE_BYTES: usize = 1 << 20;
@@ -133,6 +148,18 @@ impl Limits {
         self
     }
 
+    /// Sets how long a result that is left early is skipped before it is killed.
+    pub fn max_skip_time(mut self, time: Duration) -> Self {
+        self.max_skip_time = time;
+        self
+    }
+
+    /// Sets how long leaving a result early may take before the session is closed.
+    pub fn max_discard_time(mut self, time: Duration) -> Self {
+        self.max_discard_time = time;
+        self
+    }
+
     /// Sets the largest session-state block in an OK packet, in bytes.
     pub fn max_state_bytes(mut self, bytes: usize) -> Self {
         self.max_state_bytes = bytes;
@@ -152,6 +179,8 @@ impl Default for Limits {
             max_progress_packets: Self::DEFAULT_MAX_PROGRESS_PACKETS,
             max_error_message: Self::DEFAULT_MAX_ERROR_MESSAGE,
             max_discard: Self::DEFAULT_MAX_DISCARD,
+            max_skip_time: Self::DEFAULT_MAX_SKIP_TIME,
+            max_discard_time: Self::DEFAULT_MAX_DISCARD_TIME,
             max_state_bytes: Self::DEFAULT_MAX_STATE_BYTES,
         }
     }

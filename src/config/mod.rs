@@ -6,6 +6,7 @@
 mod certificates;
 mod compression;
 mod credentials;
+mod discard;
 mod error;
 mod limits;
 mod session_options;
@@ -26,6 +27,7 @@ pub(crate) use certificates::{CaSource, ClientIdentity, PemSource};
 pub use compression::{Compression, CompressionOptions};
 pub use credentials::PasswordResult;
 pub(crate) use credentials::{Credentials, PasswordSource};
+pub use discard::Discard;
 pub use error::ConfigError;
 pub use limits::Limits;
 pub(crate) use session_options::SessionOptions;
@@ -93,6 +95,9 @@ pub const MAX_CONNECT_ATTRIBUTES_BYTES: usize = 65_535 - 1024;
 /// | `tcp-nodelay` | `true` or `false`: send commands at once |
 /// | `keepalive` | seconds of silence after which TCP asks whether the peer is there; `0` for never |
 /// | `tcp-user-timeout` | seconds that sent bytes may stay unacknowledged, decimals allowed; Linux |
+/// | `read-timeout`, `write-timeout` | seconds that the server may be silent, or not take anything |
+/// | `statement-timeout` | seconds that the session waits for a statement |
+/// | `server-statement-timeout` | seconds that the server lets a statement run |
 /// | `found-rows` | `true` or `false`: count matched rows instead of changed ones |
 /// | `interactive` | `true` or `false`: the server's `interactive_timeout` applies |
 /// | `handle-expired-passwords` | `true` or `false`: log in to set a new password |
@@ -137,6 +142,12 @@ pub struct Config {
     pub(crate) session: SessionOptions,
     pub(crate) sockets: SocketOptions,
     pub(crate) connect_timeout: Duration,
+    pub(crate) read_timeout: Option<Duration>,
+    pub(crate) write_timeout: Option<Duration>,
+    pub(crate) statement_timeout: Option<Duration>,
+    pub(crate) server_statement_timeout: Option<Duration>,
+    pub(crate) discard: Discard,
+    pub(crate) identify: bool,
     pub(crate) statement_cache: usize,
     pub(crate) compression: CompressionOptions,
     pub(crate) local_infile: bool,
@@ -161,6 +172,10 @@ impl Config {
     /// 10 seconds: three lost SYN packets and a TLS handshake fit in; a dead host does not hang the
     /// caller for the system's two minutes.
     pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// 16 KiB: what a server sends at a time; the slowest line that is of any use takes less than a
+    /// second for it.
+    pub const READ_PROGRESS: u64 = 16 << 10;
 
     /// 64 statements: the distinct ones of an ordinary service, and far from the 16,382 that a server
     /// allows all its sessions together (T-38).
@@ -280,6 +295,63 @@ impl Config {
         self
     }
 
+    /// Sets how long the server may be silent while something is expected of it; not at all by
+    /// default, for a statement may take its time. Not zero.
+    ///
+    /// It begins anew with each packet, and within a large one with each
+    /// [`Config::READ_PROGRESS`] bytes, so that a server cannot make it last by single bytes. A slow
+    /// reader of rows is never the reason: only waiting counts. The session is dead afterwards.
+    pub fn read_timeout(mut self, timeout: Duration) -> Self {
+        self.read_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets how long the transport may take nothing of what is to be written; not at all by default.
+    /// Not zero. The session is dead afterwards.
+    pub fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.write_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets how long a statement may keep its caller waiting, all its waits together; not at all by
+    /// default. Not zero.
+    ///
+    /// The time that the caller takes for the rows does not count. The statement is then left as
+    /// [`Config::discard`] says, killed on the server if need be, and the session stays usable if
+    /// that succeeds.
+    pub fn statement_timeout(mut self, timeout: Duration) -> Self {
+        self.statement_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets how long the server lets a statement run, to the millisecond; not at all by default.
+    /// Not zero.
+    ///
+    /// The server ends it with error 3024 or 1969. MySQL limits only SELECT (`max_execution_time`),
+    /// MariaDB every statement (`max_statement_time`). Time in which rows wait to be taken counts.
+    /// Cost: one round trip of the connect.
+    pub fn server_statement_timeout(mut self, timeout: Duration) -> Self {
+        self.server_statement_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets what happens to statements that are left before their end.
+    pub fn discard(mut self, discard: Discard) -> Self {
+        self.discard = discard;
+        self
+    }
+
+    /// Whether to ask the server, when connecting, for its unique id and for the session's true id;
+    /// `false` by default. Cost: one round trip of the connect.
+    ///
+    /// Killing a statement needs to know whom: the greeting's id and our port do where the server
+    /// is reached directly. Behind a proxy or a load balancer both can be others, and then a
+    /// statement is killed only if it was asked before.
+    pub fn identify(mut self, identify: bool) -> Self {
+        self.identify = identify;
+        self
+    }
+
     /// Sets how many prepared statements a session keeps for SQL that it is given with parameters;
     /// 0 prepares anew each time. The least recently used one makes room.
     pub fn statement_cache(mut self, statements: usize) -> Self {
@@ -337,6 +409,12 @@ impl Default for Config {
             session: SessionOptions::default(),
             sockets: SocketOptions::default(),
             connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
+            read_timeout: None,
+            write_timeout: None,
+            statement_timeout: None,
+            server_statement_timeout: None,
+            discard: Discard::default(),
+            identify: false,
             statement_cache: Self::DEFAULT_STATEMENT_CACHE,
             compression: CompressionOptions::default(),
             local_infile: false,

@@ -1,5 +1,7 @@
 //! What no connection can be made with.
 
+use std::time::Duration;
+
 use super::{
     Config, ConfigError, Endpoint, MAX_CONNECT_ATTRIBUTES_BYTES, MAX_NAME_BYTES,
     MAX_PASSWORD_BYTES, SslMode, is_ipv6, session_options, sockets,
@@ -39,6 +41,14 @@ impl Config {
                 "A connect timeout of zero leaves no time to connect; give a longer one.",
             ));
         }
+        for (name, timeout) in [
+            ("read timeout", self.read_timeout),
+            ("write timeout", self.write_timeout),
+            ("statement timeout", self.statement_timeout),
+            ("server's statement timeout", self.server_statement_timeout),
+        ] {
+            check_timeout(name, timeout)?;
+        }
         if self.limits.max_packet < MIN_MAX_PACKET {
             return Err(ConfigError::new("The limit max-packet must be at least 1024 bytes."));
         }
@@ -63,6 +73,17 @@ impl Config {
             )));
         }
         Ok(())
+    }
+}
+
+fn check_timeout(name: &str, timeout: Option<Duration>) -> Result<(), ConfigError> {
+    match timeout {
+        // The servers count in milliseconds, and take 0 for no limit.
+        Some(timeout) if timeout < Duration::from_millis(1) => Err(ConfigError::new(format!(
+            "A {name} of less than a millisecond leaves no time for anything; give a longer one, or \
+             none."
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -5,6 +5,7 @@ mod io;
 mod param;
 mod protocol;
 pub(crate) mod server;
+mod timeout;
 mod usage;
 
 use std::fmt;
@@ -14,6 +15,7 @@ pub use io::{IoError, IoTask};
 pub use param::ParamError;
 pub use protocol::{BadFrame, Lost, ProtocolError, ProtocolErrorKind};
 pub use server::{ServerError, ServerErrorKind};
+pub use timeout::{Timeout, TimeoutError};
 pub use usage::UsageError;
 
 pub use crate::auth::AuthError;
@@ -39,6 +41,8 @@ pub enum Error {
     Server(Box<ServerError>),
     /// The server, or something between, broke the protocol or went away.
     Protocol(ProtocolError),
+    /// The server took longer than the configuration allows.
+    Timeout(TimeoutError),
     /// The login could not be carried out without giving something away.
     Auth(AuthError),
     /// TLS could not be established as demanded.
@@ -71,6 +75,7 @@ impl Error {
         match self {
             Self::Server(error) => error.is_fatal(),
             Self::Usage(error) => error.is_fatal(),
+            Self::Timeout(error) => error.fatal,
             Self::Column(_) | Self::Param(_) => false,
             // The caller's reader failed, not the transport.
             Self::Io(error) => error.task() != IoTask::ReadValue,
@@ -85,6 +90,7 @@ impl Error {
             Self::Io(error) => error.sent,
             Self::Server(error) => error.sent(),
             Self::Protocol(error) => error.sent,
+            Self::Timeout(error) => error.sent,
             Self::Column(_) => Sent::Yes,
             Self::Usage(error) => error.was_sent(),
             Self::Tls(error) => error.was_sent(),
@@ -97,7 +103,7 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Io(_) | Self::Protocol(_) => self.was_sent() == Sent::No,
+            Self::Io(_) | Self::Protocol(_) | Self::Timeout(_) => self.was_sent() == Sent::No,
             Self::Server(error) => error.is_retryable(),
             // Its session was closed before the command; a new one has nothing to skip.
             Self::Usage(error) => error.is_fatal(),
@@ -123,6 +129,7 @@ impl fmt::Display for Error {
             Self::Io(error) => error.fmt(f),
             Self::Server(error) => error.fmt(f),
             Self::Protocol(error) => error.fmt(f),
+            Self::Timeout(error) => error.fmt(f),
             Self::Auth(error) => error.fmt(f),
             Self::Tls(error) => error.fmt(f),
             Self::Config(error) => error.fmt(f),
@@ -277,6 +284,7 @@ from! {
     Io(IoError);
     Server(ServerError);
     Protocol(ProtocolError);
+    Timeout(TimeoutError);
     Auth(AuthError);
     Tls(TlsError);
     Config(ConfigError);

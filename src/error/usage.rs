@@ -1,6 +1,7 @@
 //! Mistakes of the caller.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::Sent;
 
@@ -128,11 +129,39 @@ pub enum UsageError {
         /// `Limits::max_discard`.
         max_discard: u64,
     },
+    /// A statement that nobody waits for any more did not end in time, so the session was closed.
+    AbandonedStatement {
+        /// `Limits::max_discard_time`.
+        max_discard_time: Duration,
+    },
+    /// A statement that nobody waits for any more could not be killed, so the session was closed.
+    NotKilled {
+        /// Why not.
+        reason: Box<str>,
+    },
+    /// A statement was left before its end, and `Discard::Close` closed the session.
+    LeftEarly,
+    /// The statement was ended by a timeout while a row was read in pieces: no rows follow.
+    RowsOver,
+    /// A `CancelHandle` could not cancel the statement, which goes on.
+    CannotCancel {
+        /// Why not.
+        reason: Box<str>,
+    },
+    /// The statement was cancelled by its `CancelHandle` before it was sent.
+    Cancelled,
 }
 
 impl UsageError {
     pub(super) const fn is_fatal(&self) -> bool {
-        matches!(self, Self::AbandonedResult { .. } | Self::AbandonedFile)
+        matches!(
+            self,
+            Self::AbandonedResult { .. }
+                | Self::AbandonedStatement { .. }
+                | Self::NotKilled { .. }
+                | Self::LeftEarly
+                | Self::AbandonedFile
+        )
     }
 
     pub(super) const fn was_sent(&self) -> Sent {
@@ -154,7 +183,11 @@ impl UsageError {
             | Self::LocalInfileOff
             | Self::FileDue
             | Self::AbandonedFile
-            | Self::AbandonedResult { .. } => Sent::No,
+            | Self::AbandonedResult { .. }
+            | Self::AbandonedStatement { .. }
+            | Self::NotKilled { .. }
+            | Self::LeftEarly
+            | Self::Cancelled => Sent::No,
             _ => Sent::Yes,
         }
     }
@@ -267,6 +300,30 @@ impl fmt::Display for UsageError {
                 "the session was closed because more than {max_discard} bytes of an unread result \
                  were left: read results to their end, or raise `Limits::max_discard`"
             ),
+            Self::AbandonedStatement { max_discard_time } => write!(
+                f,
+                "the session was closed because a statement that nobody waits for any more did not \
+                 end within {max_discard_time:?}: open a new one, or raise \
+                 `Limits::max_discard_time`"
+            ),
+            Self::NotKilled { reason } => write!(
+                f,
+                "the session was closed because a statement that nobody waits for any more could \
+                 not be killed: {reason}"
+            ),
+            Self::LeftEarly => f.write_str(
+                "the session was closed because a statement was left before its end, as \
+                 `Discard::Close` demands: open a new one",
+            ),
+            Self::RowsOver => f.write_str(
+                "the statement was ended by a timeout in the middle of a row: no rows follow",
+            ),
+            Self::CannotCancel { reason } => {
+                write!(f, "the statement could not be cancelled, and goes on: {reason}")
+            }
+            Self::Cancelled => {
+                f.write_str("the statement was cancelled before it was sent: nothing happened")
+            }
         }
     }
 }

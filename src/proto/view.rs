@@ -144,6 +144,15 @@ impl Connection {
         }
     }
 
+    /// The number of the packet that is due: another one shows that a packet came.
+    #[cfg_attr(
+        not(any(feature = "tokio", feature = "blocking")),
+        expect(dead_code, reason = "only fronts wait")
+    )]
+    pub(crate) fn packet_due(&self) -> u8 {
+        self.recv.sequence()
+    }
+
     /// What the server says of itself and of the session.
     #[must_use]
     pub const fn server(&self) -> &ServerInfo {

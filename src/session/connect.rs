@@ -4,6 +4,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::cancel::{IDENTIFY, read_identity};
+use super::clock::{Alarm, Clock};
+use super::lifeline::Lifeline;
+use super::route::{Address, Known, Route};
 use super::statement::StatementCache;
 use super::stream::Stream;
 use super::transaction::Guarded;
@@ -28,10 +32,10 @@ impl Session {
     /// Opens a session with the server that a URL names; see [`Config`] for the form of URLs.
     ///
     /// Cost: the handshake and nothing more, unless the configuration has statements to run behind
-    /// it ([`Config::init_command`], a collation, an SQL mode, a time zone): all of them together
-    /// take one round trip. Every address of the host is tried, the next one beside the last after
-    /// 250 ms, and an error says what became of each. Fails within [`Config::connect_timeout`].
-    /// Dropping the future closes the connection.
+    /// it ([`Config::init_command`], a collation, an SQL mode, a time zone, a server's statement
+    /// timeout, [`Config::identify`]): all of them together take one round trip. Every address of
+    /// the host is tried, the next one beside the last after 250 ms, and an error says what became
+    /// of each. Fails within [`Config::connect_timeout`]. Dropping the future closes the connection.
     pub async fn connect(url: &str) -> Result<Self> {
         Self::connect_with(&url.parse()?).await
     }
@@ -56,13 +60,47 @@ impl Session {
         let login = Login::from_config(config)?;
         let deadline = time::after(config.connect_timeout);
         let peer = peer(config);
-        let stream = match config.endpoint() {
+        let (stream, address) = match config.endpoint() {
             Endpoint::Tcp { host, port } => {
-                dial::dial(front, host, *port, &config.sockets, &peer, deadline).await?
+                let stream =
+                    dial::dial(front, host, *port, &config.sockets, &peer, deadline).await?;
+                let address = stream.peer_address();
+                (stream, address.map(Address::Tcp))
             }
-            Endpoint::Socket(path) => connect_socket(front, path, &peer, deadline).await?,
+            Endpoint::Socket(path) => {
+                let stream = connect_socket(front, path, &peer, deadline).await?;
+                (stream, Some(Address::Socket(path.clone())))
+            }
         };
-        Self::open(stream, login, config, peer, deadline).await
+        let port = stream.local_port();
+        let mut session = Self::open(stream, login.clone(), config, peer, deadline).await?;
+        let known = Known {
+            user: config.user.clone(),
+            version: session.server_version().to_owned(),
+            connection_id: session.connection_id(),
+            port,
+            identity: session.identity.take(),
+        };
+        let (peer, encrypted) = (session.peer.clone(), session.is_encrypted());
+        let login = Route::login(login, encrypted);
+        let config = Route::config(config);
+        if let Some(address) = address {
+            session.lifeline.set_route(Route { front, address, login, config, peer, known });
+        }
+        Ok(session)
+    }
+
+    /// Opens a second connection, to where the first one is.
+    pub(super) async fn connect_again(route: &Route) -> Result<Self> {
+        let (login, config, peer) = (route.login.clone(), &route.config, &*route.peer);
+        let deadline = time::after(config.connect_timeout);
+        let stream = match &route.address {
+            Address::Tcp(address) => {
+                dial::redial(route.front, *address, &config.sockets, peer, deadline).await?
+            }
+            Address::Socket(path) => connect_socket(route.front, path, peer, deadline).await?,
+        };
+        Self::open(stream, login, config, peer.to_owned(), deadline).await
     }
 
     /// Opens a session over the caller's own transport that waits by itself.
@@ -100,6 +138,13 @@ impl Session {
             rollback: None,
             guarded: Guarded::default(),
             names_due: false,
+            clock: Clock::new(config),
+            alarm: Alarm::default(),
+            wake: None,
+            leaving: None,
+            absorbing: false,
+            lifeline: Arc::new(Lifeline::default()),
+            identity: None,
         };
         session.stream.set_deadline(deadline);
         let logged_in = time::before(deadline, session.log_in()).await;
@@ -125,7 +170,14 @@ impl Session {
         while self.step().await? != Step::Connected {}
         let config = Arc::clone(&self.config);
         let parts = self.begin_setup(setup::after_login(&config, self.is_mariadb()))?;
-        self.finish_setup(parts).await
+        if config.identify {
+            self.connection.query(IDENTIFY.as_bytes())?;
+        }
+        self.finish_setup(parts).await?;
+        if config.identify {
+            self.identity = Some(read_identity(self).await?);
+        }
+        Ok(())
     }
 }
 

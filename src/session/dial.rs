@@ -33,15 +33,38 @@ pub(super) async fn dial(
     let usable = addresses.into_iter().filter(|address| {
         options.bind_address.is_none_or(|local| local.is_ipv4() == address.is_ipv4())
     });
-    let addresses = take_turns(usable);
-    let connected = match front {
+    let connected = connect(front, take_turns(usable), options, deadline).await;
+    let failed = |failed| error(IoTask::Connect, explain(failed, host, options));
+    connected.map_err(|failures| failed(failures).into())
+}
+
+/// Connects to an address that was connected to before.
+pub(super) async fn redial(
+    front: Front,
+    address: SocketAddr,
+    options: &SocketOptions,
+    peer: &str,
+    deadline: Option<Instant>,
+) -> Result<Stream> {
+    let host = address.ip().to_string();
+    connect(front, [address].into(), options, deadline).await.map_err(|failures| {
+        let error = explain(failures, &host, options);
+        IoError::new(IoTask::Connect, peer, Sent::No, error).into()
+    })
+}
+
+async fn connect(
+    front: Front,
+    addresses: VecDeque<SocketAddr>,
+    options: &SocketOptions,
+    deadline: Option<Instant>,
+) -> Result<Stream, Failures> {
+    match front {
         #[cfg(feature = "tokio")]
         Front::Tokio => race::connect(addresses, options, deadline).await,
         #[cfg(feature = "blocking")]
         Front::Blocking => one_by_one::connect(addresses, options, deadline),
-    };
-    let failed = |failed| error(IoTask::Connect, explain(failed, host, options));
-    connected.map_err(|failures| failed(failures).into())
+    }
 }
 
 /// Addresses, and why each could not be connected to.

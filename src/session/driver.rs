@@ -2,12 +2,16 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use super::clock::Overdue;
 use super::stream::Wanted;
 use super::{Session, time};
-use crate::error::{Error, IoError, IoTask, Lost, ProtocolErrorKind, Result};
+use crate::error::{
+    Error, IoError, IoTask, Lost, ProtocolErrorKind, Result, Timeout, TimeoutError,
+};
 use crate::proto::Step;
 
 /// How long a session that closes waits for the transport to take its farewell (T-101).
@@ -22,20 +26,49 @@ impl Session {
 
     /// `step`, or the next one for which there was input enough.
     pub(super) async fn wait_for(&mut self, mut step: Result<Step>) -> Result<Step> {
+        self.clock.enter();
         while let Ok(Step::NeedInput) = step {
-            self.transfer().await?;
+            if let Err(error) = self.transfer().await {
+                return Err(self.end_if_overdue(error).await);
+            }
             step = self.connection.step();
         }
+        self.clock.arrived();
         step.map_err(|error| self.explain(error))
     }
 
-    /// [`step`](Self::step) for callers that poll.
+    /// A statement whose time is over is ended before its error is told.
+    #[cold]
+    async fn end_if_overdue(&mut self, error: Error) -> Error {
+        match error {
+            Error::Timeout(error) if !error.fatal => {
+                // On the heap: it is rare, and every wait would have room for it otherwise.
+                let ended: Pin<Box<dyn Future<Output = Error> + Send + '_>> =
+                    Box::pin(self.give_up(error));
+                ended.await
+            }
+            error => error,
+        }
+    }
+
+    /// [`step`](Self::step) for callers that poll. A statement whose time is over is ended by the
+    /// next command.
     pub(super) fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<Step>> {
         loop {
             match self.connection.step() {
-                Ok(Step::NeedInput) => ready!(self.poll_transfer(cx))?,
-                Ok(step) => return Poll::Ready(Ok(step)),
-                Err(error) => return Poll::Ready(Err(self.explain(error))),
+                Ok(Step::NeedInput) => match ready!(self.poll_transfer(cx)) {
+                    Ok(()) => {}
+                    Err(error) => {
+                        if !error.is_fatal() {
+                            self.hurry();
+                        }
+                        return Poll::Ready(Err(error));
+                    }
+                },
+                step => {
+                    self.clock.arrived();
+                    return Poll::Ready(step.map_err(|error| self.explain(error)));
+                }
             }
         }
     }
@@ -43,23 +76,31 @@ impl Session {
     /// Writes until nothing is left to write, without waiting for input. If the peer sends
     /// meanwhile, that is taken.
     pub(super) async fn flush(&mut self) -> Result<()> {
-        self.write_out().await.map_err(|error| self.io_error(IoTask::Write, error))
+        match self.write_out().await? {
+            None => Ok(()),
+            Some(failed) => Err(self.io_error(IoTask::Write, failed)),
+        }
     }
 
-    /// [`flush`](Self::flush) that leaves a failure to the caller.
-    pub(super) async fn write_out(&mut self) -> io::Result<()> {
+    /// [`flush`](Self::flush) that gives the transport's failure to the caller, if it fails.
+    pub(super) async fn write_out(&mut self) -> Result<Option<io::Error>> {
         poll_fn(|cx| {
             loop {
-                if let Poll::Ready(sent) = self.poll_send(cx) {
-                    return Poll::Ready(sent);
+                match self.poll_send(cx) {
+                    Poll::Ready(sent) => return Poll::Ready(Ok(sent.err())),
+                    Poll::Pending => {}
                 }
                 // A peer that sends before it reads on is not left waiting (T-40), but nothing is
                 // asked for, so what it sends takes no more than the space that is there.
                 let read = self.connection.can_read_ahead();
-                if read && self.poll_receive(cx)?.is_ready() {
-                    continue;
+                if read {
+                    match self.poll_receive(cx) {
+                        Poll::Ready(Ok(_)) => continue,
+                        Poll::Ready(Err(error)) => return Poll::Ready(Ok(Some(error))),
+                        Poll::Pending => {}
+                    }
                 }
-                ready!(self.stream.poll_wait(Wanted { read, write: true }))?;
+                ready!(self.poll_pause(cx, Wanted { read, write: true }))?;
             }
         })
         .await
@@ -73,7 +114,7 @@ impl Session {
         poll_fn(|cx| self.poll_transfer(cx)).await
     }
 
-    fn poll_transfer(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    pub(super) fn poll_transfer(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         loop {
             let mut writing = false;
             if self.write_error.is_none() {
@@ -87,10 +128,8 @@ impl Session {
                 Poll::Ready(read) => read.map(drop),
                 Poll::Pending => {
                     let wanted = Wanted { read: true, write: writing };
-                    match ready!(self.stream.poll_wait(wanted)) {
-                        Ok(()) => continue,
-                        Err(error) => Err(error),
-                    }
+                    ready!(self.poll_pause(cx, wanted))?;
+                    continue;
                 }
             };
             return Poll::Ready(read.map_err(|error| match self.write_error.take() {
@@ -100,10 +139,59 @@ impl Session {
         }
     }
 
+    /// To be called when what is wanted was pending. Pending, or ready if it is worth trying again;
+    /// fails if the server, or the statement, takes longer than the configuration allows.
+    ///
+    /// Over a blocking stream it waits; pending then means that it is time for `self.wake`.
+    fn poll_pause(&mut self, cx: &mut Context<'_>, wanted: Wanted) -> Poll<Result<()>> {
+        let (received, packet) = (self.received, self.connection.packet_due());
+        if !self.stream.is_blocking() {
+            return match self.clock.poll(cx, received, packet) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Overdue::Look) => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                Poll::Ready(Overdue::Over(which)) => Poll::Ready(Err(self.overdue(which))),
+            };
+        }
+        let end = self.clock.end(received, packet);
+        let until = [end.map(|(at, _)| at), self.wake].into_iter().flatten().min();
+        match ready!(self.stream.poll_wait(wanted, until)) {
+            Ok(true) => Poll::Ready(Ok(())),
+            Ok(false) => match end {
+                Some((at, which)) if at <= time::now() => Poll::Ready(Err(self.overdue(which))),
+                _ => Poll::Pending,
+            },
+            Err(error) => Poll::Ready(Err(match self.write_error.take() {
+                Some(first) => self.io_error(IoTask::Write, first),
+                None => self.io_error(IoTask::Read, error),
+            })),
+        }
+    }
+
+    /// A time is over.
+    #[cold]
+    fn overdue(&mut self, which: Timeout) -> Error {
+        let after = self.clock.give_up(which);
+        let fatal = which != Timeout::Statement;
+        let sent = self.connection.unanswered_sent();
+        if fatal {
+            self.connection.abort();
+        }
+        TimeoutError { which, after, sent, fatal }.into()
+    }
+
     /// Writes until nothing is left to write.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.connection.send_buf().is_empty() {
-            let n = ready!(self.stream.poll_write(cx, self.connection.send_buf()))?;
+            let Poll::Ready(written) = self.stream.poll_write(cx, self.connection.send_buf())
+            else {
+                self.clock.write_waits();
+                return Poll::Pending;
+            };
+            self.clock.written();
+            let n = written?;
             if n == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -173,7 +261,7 @@ impl Session {
         self.stream.set_deadline(deadline);
         let farewell = poll_fn(|cx| {
             while self.poll_send(cx)?.is_pending() {
-                ready!(self.stream.poll_wait(Wanted { read: false, write: true }))?;
+                ready!(self.stream.poll_wait(Wanted { read: false, write: true }, None))?;
             }
             self.stream.poll_shutdown(cx)
         });

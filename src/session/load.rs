@@ -56,13 +56,22 @@ impl Session {
 
     pub(crate) async fn load(&mut self, sql: &str, mut input: impl Input) -> Result<Done> {
         self.settle().await?;
+        self.lifeline.begin()?;
+        self.clock.begin_statement();
+        let loaded = self.run_load(sql, &mut input).await;
+        self.end_statement();
+        loaded
+    }
+
+    async fn run_load(&mut self, sql: &str, input: &mut impl Input) -> Result<Done> {
+        self.lifeline.run()?;
         self.connection.load_local(sql.as_bytes())?;
         let mut asked = false;
         loop {
             match self.step().await? {
                 Step::LocalInfile => {
                     asked = true;
-                    self.send_input(&mut input).await?;
+                    self.send_input(input).await?;
                 }
                 Step::Columns => self.connection.skip_rows(),
                 Step::Done if !self.connection.done().more_results() => break,
@@ -89,7 +98,7 @@ impl Session {
                 }
             };
             self.connection.send_file(piece.get(..n).unwrap_or_default())?;
-            if let Err(error) = self.write_out().await {
+            if let Some(error) = self.write_out().await? {
                 // The server may have said why it stopped listening (E-07): read on.
                 self.write_error = Some(error);
                 break;

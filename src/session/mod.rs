@@ -1,15 +1,20 @@
 //! Sockets, timeouts, and the session over [`Connection`]: the tokio front, and what the blocking
 //! front wraps.
 
+mod cancel;
 mod change_user;
 mod chunked;
+mod clock;
 mod connect;
 mod cursor;
 mod dial;
 mod driver;
 mod input;
+mod leave;
+mod lifeline;
 mod load;
 mod long_data;
+mod route;
 #[cfg(feature = "stream")]
 mod row_stream;
 mod rows;
@@ -23,6 +28,7 @@ mod transaction;
 
 use std::sync::Arc;
 
+pub use cancel::CancelHandle;
 pub use chunked::{ChunkedRow, Field};
 #[cfg(feature = "blocking")]
 pub(crate) use connect::Front;
@@ -44,6 +50,10 @@ use crate::proto::{Connection, Done, Step};
 use crate::row::FromRow;
 use crate::setup::after_reset;
 use crate::wire::{Execute, StateChange, StatusFlags};
+use clock::{Alarm, Clock};
+use leave::Leaving;
+use lifeline::Lifeline;
+use route::Identity;
 use statement::{Closing, Source, StatementCache};
 use stream::Stream;
 use transaction::{Guarded, is_unknown_savepoint};
@@ -73,12 +83,14 @@ use transaction::{Guarded, is_unknown_savepoint};
 /// # }
 /// ```
 ///
-/// **Dropped futures.** Every method may be dropped at any await. What was under way is settled by
-/// the next method: replies that are still due are read and thrown away, up to
-/// [`Limits::max_discard`](crate::Limits) bytes; beyond that the session closes with an error that
-/// says so. A later statement never sees an earlier one's rows. A dropped statement may or may not
-/// have been executed, and if the transport was not ready to take it, it is sent, and executed, in
-/// front of the next one.
+/// **Leaving early.** Every method may be dropped at any await, and rows before their end. What was
+/// under way is settled by the next method: what is still due is read and thrown away, up to
+/// [`Limits::max_discard`](crate::Limits) bytes and for [`Limits::max_skip_time`](crate::Limits).
+/// Beyond that the statement is killed on the server, which takes milliseconds however much is left,
+/// or the session closes with an error that says so: see [`Discard`](crate::Discard). A later
+/// statement never sees an earlier one's rows. A dropped statement may or may not have been
+/// executed, and if the transport was not ready to take it, it is sent, and executed, in front of
+/// the next one.
 ///
 /// **Errors.** [`Error::is_fatal`](crate::Error::is_fatal) tells whether the session is still usable. A dead one answers
 /// every call with an error and writes nothing.
@@ -105,6 +117,15 @@ pub struct Session {
     guarded: Guarded,
     /// The character set is to be set before the next command, because the user changed.
     names_due: bool,
+    clock: Clock,
+    /// The timer of what is being left, and when it is due: a blocking stream waits no longer.
+    alarm: Alarm,
+    wake: Option<std::time::Instant>,
+    leaving: Option<Leaving>,
+    /// A no-op was sent to take a kill that may come too late.
+    absorbing: bool,
+    lifeline: Arc<Lifeline>,
+    identity: Option<Identity>,
 }
 
 impl Session {
@@ -122,21 +143,35 @@ impl Session {
     /// one cannot be sent, the whole exceeds 1 GiB, or the statement is another session's.
     /// Cancel-safe: see [`Session`].
     pub async fn query(&mut self, query: impl Query, params: impl Params) -> Result<Rows<'_>> {
-        match query.source() {
+        self.settle().await?;
+        self.lifeline.begin()?;
+        self.clock.begin_statement();
+        match self.start(query.source(), &params).await {
+            Ok((begun, cursor)) => Ok(Rows::new(self, begun, cursor)),
+            Err(error) => {
+                self.end_statement();
+                Err(error)
+            }
+        }
+    }
+
+    /// Sends a statement and waits for its first result: whether that has rows, and the statement
+    /// whose cursor has more of them.
+    async fn start(
+        &mut self,
+        source: Source<'_>,
+        params: &impl Params,
+    ) -> Result<(bool, Option<Statement>)> {
+        match source {
             Source::Sql(sql) if params.count() == 0 => {
-                self.settle().await?;
+                self.lifeline.run()?;
                 self.connection.query(sql.as_bytes())?;
-                let begun = self.begin_result().await?;
-                Ok(Rows::new(self, begun, None))
+                Ok((self.begin_result().await?, None))
             }
-            Source::Sql(sql) => {
-                let begun = self.run_cached(sql, &params).await?;
-                Ok(Rows::new(self, begun, None))
-            }
+            Source::Sql(sql) => Ok((self.run_cached(sql, params).await?, None)),
             Source::Statement(statement) => {
-                let begun = self.run(statement, &params).await?;
-                let cursor = statement.has_cursor().then(|| statement.clone());
-                Ok(Rows::new(self, begun, cursor))
+                let begun = self.run(statement, params).await?;
+                Ok((begun, statement.has_cursor().then(|| statement.clone())))
             }
         }
     }
@@ -167,6 +202,7 @@ impl Session {
         }
         self.settle().await?;
         let handle = self.handle(statement).await?;
+        self.lifeline.run()?;
         let flags = if statement.has_cursor() { Execute::CURSOR_READ_ONLY } else { 0 };
         let mut types = handle.take_types();
         self.connection.execute(handle.id(), flags, |out| encode(params, &mut types, out))?;
@@ -372,6 +408,19 @@ impl Session {
         }
     }
 
+    /// Runs a statement of the session's own, which is never killed.
+    async fn command(&mut self, sql: &str) -> Result<Done> {
+        self.settle().await?;
+        self.connection.query(sql.as_bytes())?;
+        self.finish_command().await
+    }
+
+    /// The statement in progress is over.
+    fn end_statement(&mut self) {
+        self.lifeline.end();
+        self.clock.end_statement();
+    }
+
     /// Waits for the end of a command that returns no rows.
     async fn finish_command(&mut self) -> Result<Done> {
         while self.step().await? != Step::Done {}
@@ -402,48 +451,11 @@ impl Session {
     fn worked_through(&self) -> u64 {
         self.received.saturating_add(self.connection.inflated())
     }
-
-    /// Reads and throws away what an earlier command left.
-    pub(super) async fn drain(&mut self) -> Result<()> {
-        let limits = &self.config.limits;
-        let (max_discard, max_results) = (limits.max_discard, limits.max_results);
-        let last = self.worked_through().saturating_add(max_discard);
-        let mut results = 0;
-        let mut looked = false;
-        self.connection.skip_rows();
-        loop {
-            match self.connection.step() {
-                Ok(Step::Idle) if looked => return Ok(()),
-                Ok(Step::Idle) => {
-                    self.look().await;
-                    looked = true;
-                }
-                Ok(Step::NeedInput) => {
-                    if self.worked_through() > last || results > max_results {
-                        self.connection.abort();
-                        return Err(UsageError::AbandonedResult { max_discard }.into());
-                    }
-                    self.transfer().await?;
-                }
-                Ok(Step::Done) => results += 1,
-                // Nobody waited for the statement, so nobody would close it.
-                Ok(Step::Prepared) => {
-                    if let Some(prepared) = self.connection.prepared() {
-                        self.closing.add(prepared.statement);
-                    }
-                }
-                Ok(Step::LocalInfile) => self.leave_file().await?,
-                Ok(_) => self.connection.skip_rows(),
-                // It was about what nobody waits for any more.
-                Err(error) if !error.is_fatal() => self.note_transaction(&error),
-                Err(error) => return Err(self.explain(error)),
-            }
-        }
-    }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.lifeline.close();
         // A farewell keeps the server from counting an aborted client. It is offered, not waited
         // for: an unread reply would stand in its way anyway.
         if !self.connection.is_dead() && self.connection.is_idle() && self.connection.quit().is_ok()
@@ -468,6 +480,8 @@ mod tests {
         check(session.fetch_all::<(u64, String)>("", ()));
         check(session.reset());
         check(session.change_user(&Config::default()));
+        let handle = session.cancel_handle();
+        check(async move { handle.cancel().await });
         check(async {
             let mut rows = session.query("", ()).await?;
             while let Some(row) = rows.next().await? {
@@ -487,5 +501,6 @@ mod tests {
         static_assertions::assert_impl_all!(Rows<'_>: Send);
         #[cfg(feature = "stream")]
         static_assertions::assert_impl_all!(RowStream<'_>: Send, Unpin);
+        static_assertions::assert_impl_all!(CancelHandle: Send, Sync, Clone);
     }
 }

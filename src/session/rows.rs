@@ -4,9 +4,9 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 
 use super::chunked::ChunkedRow;
-use super::{Session, Statement};
+use super::{CancelHandle, Session, Statement};
 use crate::columns::Columns;
-use crate::error::{Error, Result, ServerError};
+use crate::error::{Error, Result, ServerError, TimeoutError, UsageError};
 use crate::proto::{Done, Step};
 use crate::row::{Batch, FromRow, Row};
 use crate::wire::StatusFlags;
@@ -24,8 +24,17 @@ pub struct Rows<'s> {
     pub(super) place: Place,
     /// The statement whose cursor has the rows.
     pub(super) cursor: Option<Statement>,
-    /// The server's error that ended the statement, to be told to whoever asks again.
-    failed: Option<Box<ServerError>>,
+    /// The error that ended the statement, to be told to whoever asks again.
+    failed: Option<Failed>,
+}
+
+/// What ended a statement before its end.
+#[derive(Clone, Debug)]
+enum Failed {
+    Server(Box<ServerError>),
+    Timeout(TimeoutError),
+    /// An error that a piece of a row was told.
+    Elsewhere,
 }
 
 /// Takes the wish for a row in pieces back unless one begins: whoever drops the future can read the
@@ -203,6 +212,24 @@ impl<'s> Rows<'s> {
         Ok(self.session.connection.done())
     }
 
+    /// Leaves what is left of the statement, at once: in milliseconds, however much that is. See
+    /// [`Discard`](crate::Discard) for how.
+    ///
+    /// Dropping the rows does the same with the session's next command. The session is usable
+    /// afterwards; an error says that it had to be closed. Errors of the statement are not told.
+    /// Cost: up to [`Limits::max_discard`](crate::Limits) bytes are read; then a login and three
+    /// round trips, on a second connection but for one.
+    pub async fn cancel(self) -> Result<()> {
+        self.session.drain().await
+    }
+
+    /// A handle that cancels this statement from elsewhere.
+    #[must_use]
+    pub fn cancel_handle(&self) -> CancelHandle {
+        let lifeline = &self.session.lifeline;
+        CancelHandle::new(lifeline.clone(), lifeline.statement())
+    }
+
     /// Goes to the next row; `false` at the end.
     async fn advance(&mut self) -> Result<bool> {
         poll_fn(|cx| self.poll_advance(cx)).await
@@ -232,6 +259,10 @@ impl<'s> Rows<'s> {
             Ok(Step::Row) => return Ok(true),
             Ok(Step::Done) if self.has_more_in_cursor() => self.fetch()?,
             Ok(Step::Done) => self.end(),
+            Ok(Step::Idle) => {
+                self.place = Place::End;
+                self.failed.get_or_insert(Failed::Elsewhere);
+            }
             Ok(_) => {}
             Err(error) => {
                 self.fail(&error);
@@ -267,21 +298,33 @@ impl<'s> Rows<'s> {
     /// The server's error ends the statement, and comes again with every further call; a dead
     /// session keeps its place and fails by itself: a result that broke off never looks complete.
     fn fail(&mut self, error: &Error) {
-        if let Error::Server(server) = error
-            && !error.is_fatal()
-        {
-            self.place = Place::End;
-            self.failed = Some(server.clone());
+        if error.is_fatal() {
+            return;
         }
+        self.failed = Some(match error {
+            Error::Server(server) => Failed::Server(server.clone()),
+            Error::Timeout(timeout) => Failed::Timeout(*timeout),
+            _ => return,
+        });
+        self.place = Place::End;
+        self.session.end_statement();
     }
 
     /// Fails if the statement did.
     pub(super) fn check(&self) -> Result<()> {
-        self.failed.as_ref().map_or(Ok(()), |error| Err(Error::Server(error.clone())))
+        match &self.failed {
+            None => Ok(()),
+            Some(Failed::Server(error)) => Err(Error::Server(error.clone())),
+            Some(Failed::Timeout(error)) => Err(Error::Timeout(*error)),
+            Some(Failed::Elsewhere) => Err(UsageError::RowsOver.into()),
+        }
     }
 
     pub(super) fn end(&mut self) {
         let more = self.session.status().contains(StatusFlags::MORE_RESULTS);
         self.place = if more { Place::Between } else { Place::End };
+        if !more {
+            self.session.end_statement();
+        }
     }
 }

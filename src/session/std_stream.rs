@@ -124,9 +124,25 @@ impl StdStream {
         }
     }
 
-    /// Waits until what is wanted can be done, in part at least, or fails with `TimedOut` at the
-    /// deadline.
-    pub(super) fn wait(&self, wanted: Wanted) -> io::Result<()> {
+    /// The address of the server's end, if it is a TCP socket.
+    pub(super) fn peer_address(&self) -> Option<std::net::SocketAddr> {
+        match &self.io {
+            Io::Tcp(stream) => stream.peer_addr().ok(),
+            _ => None,
+        }
+    }
+
+    /// The port of our own end.
+    pub(super) fn local_port(&self) -> Option<u16> {
+        match &self.io {
+            Io::Tcp(stream) => stream.local_addr().ok().map(|address| address.port()),
+            _ => None,
+        }
+    }
+
+    /// Waits until what is wanted can be done, in part at least: `true`; or until `until`: `false`.
+    /// Fails with `TimedOut` at the deadline.
+    pub(super) fn wait(&self, wanted: Wanted, until: Option<Instant>) -> io::Result<bool> {
         let mut events = PollFlags::empty();
         events.set(PollFlags::IN, wanted.read);
         events.set(PollFlags::OUT, wanted.write);
@@ -135,20 +151,20 @@ impl StdStream {
             #[cfg(unix)]
             Io::Unix(stream) => [PollFd::new(stream, events)],
             // It is never pending, so nobody waits for it.
-            Io::Other(_) => return Ok(()),
+            Io::Other(_) => return Ok(true),
         };
         loop {
-            let left = self.deadline.map(|deadline| {
+            let first = [self.deadline, until].into_iter().flatten().min();
+            let left = first.map(|deadline| {
                 let left = deadline.saturating_duration_since(time::now());
                 // Farther than that is never.
                 Timespec::try_from(left).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 })
             });
             match poll(&mut socket, left.as_ref()) {
-                Ok(0) if self.deadline.is_some() => {
-                    return Err(timed_out());
-                }
+                Ok(0) if first.is_some() && first == self.deadline => return Err(timed_out()),
+                Ok(0) if first.is_some() => return Ok(false),
                 Ok(0) | Err(Errno::INTR) => {}
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(true),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -254,15 +270,15 @@ mod tests {
         let mut stream = StdStream::unix(one).unwrap();
         stream.set_deadline(time::after(Duration::from_millis(20)));
         let read = Wanted { read: true, write: false };
-        assert_eq!(stream.wait(read).unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(stream.wait(read, None).unwrap_err().kind(), io::ErrorKind::TimedOut);
         stream.set_deadline(None);
-        stream.wait(Wanted { read: true, write: true }).unwrap();
+        stream.wait(Wanted { read: true, write: true }, None).unwrap();
         while let Poll::Ready(written) = stream.poll_write(&[0; 65536]) {
             written.unwrap();
         }
         // Full: only input can end the wait.
         (&other).write_all(b"x").unwrap();
-        stream.wait(Wanted { read: true, write: true }).unwrap();
+        stream.wait(Wanted { read: true, write: true }, None).unwrap();
         let mut buf = [0; 8];
         assert!(matches!(stream.poll_read(&mut buf), Poll::Ready(Ok(1))));
         assert!(stream.poll_read(&mut buf).is_pending());
@@ -274,7 +290,7 @@ mod tests {
         assert!(stream.poll_read(&mut buf).is_pending());
         assert!(matches!(stream.poll_read(&mut buf), Poll::Ready(Ok(1))));
         drop(other);
-        stream.wait(read).unwrap();
+        stream.wait(read, None).unwrap();
         assert!(matches!(stream.poll_read(&mut buf), Poll::Ready(Err(_) | Ok(0))));
     }
 }

@@ -103,8 +103,47 @@ impl Stream {
     /// To be called when what is wanted was pending: a stream of a runtime stays so, and whoever
     /// polls is woken. A blocking one waits, and is ready once it is worth trying again, or has
     /// failed.
-    pub(super) fn poll_wait(&self, wanted: Wanted) -> Poll<io::Result<()>> {
-        either!(self, _stream => Poll::Pending, stream => Poll::Ready(stream.wait(wanted)))
+    ///
+    /// `false` says that `until` has come.
+    pub(super) fn poll_wait(
+        &self,
+        wanted: Wanted,
+        until: Option<Instant>,
+    ) -> Poll<io::Result<bool>> {
+        either!(self, _stream => Poll::Pending, stream => Poll::Ready(stream.wait(wanted, until)))
+    }
+
+    /// Whether it waits by itself, so that nothing over it is ever pending.
+    pub(super) fn is_blocking(&self) -> bool {
+        either!(self, _stream => false, _stream => true)
+    }
+
+    /// The address of the server's end, if it is a TCP socket.
+    pub(super) fn peer_address(&self) -> Option<std::net::SocketAddr> {
+        match self {
+            #[cfg(feature = "tokio")]
+            Self::Tcp(stream) => stream.peer_addr().ok(),
+            #[cfg(all(feature = "tokio", unix))]
+            Self::Unix(_) => None,
+            #[cfg(feature = "tokio")]
+            Self::Other(_) => None,
+            #[cfg(feature = "blocking")]
+            Self::Std(stream) => stream.peer_address(),
+        }
+    }
+
+    /// The port of our own end, if it has one that the server can see.
+    pub(super) fn local_port(&self) -> Option<u16> {
+        match self {
+            #[cfg(feature = "tokio")]
+            Self::Tcp(stream) => stream.local_addr().ok().map(|address| address.port()),
+            #[cfg(all(feature = "tokio", unix))]
+            Self::Unix(_) => None,
+            #[cfg(feature = "tokio")]
+            Self::Other(_) => None,
+            #[cfg(feature = "blocking")]
+            Self::Std(stream) => stream.local_port(),
+        }
     }
 
     /// Until when a blocking stream waits; the others are raced against [`before`](super::time::before).

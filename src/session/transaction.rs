@@ -245,7 +245,7 @@ impl Guard {
     /// Ends it. Whatever the answer, or if nobody waits for it, the guard has nothing to undo any
     /// more unless the server refused.
     async fn end(&mut self, session: &mut Session, sql: &str) -> Result<()> {
-        session.execute(sql, ()).await?;
+        session.command(sql).await?;
         self.open = false;
         if self.depth == 0 {
             session.guarded = Guarded::Nothing;

@@ -22,6 +22,8 @@ macro_rules! asynchronous {
 
 #[path = "../support/metered.rs"]
 mod metered;
+#[path = "../support/proxy.rs"]
+mod proxy;
 #[path = "../support/servers.rs"]
 mod servers;
 
@@ -30,12 +32,15 @@ mod calls;
 mod capture;
 mod certificates;
 mod change_user;
+#[cfg(feature = "codec")]
+mod codec_proxy;
 mod compression;
 mod cursors;
 mod cursors_aside;
 mod facts;
 mod foreign;
 mod greeting;
+mod ladder;
 mod large;
 mod large_values;
 mod leaving;
@@ -43,8 +48,6 @@ mod load_local;
 mod login_matrix;
 mod names;
 mod options;
-#[cfg(feature = "codec")]
-mod proxy;
 mod queries;
 mod random;
 mod relay;

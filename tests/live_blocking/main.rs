@@ -29,6 +29,7 @@ mod metered;
 mod servers;
 
 mod front;
+mod ladder;
 mod threads;
 mod transactions;
 

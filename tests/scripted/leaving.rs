@@ -122,7 +122,10 @@ fn t61_a_statement_dropped_half_written_is_written_to_its_end() {
     run(async {
         let sql = "x".repeat(1 << 20);
         let expected = sql.clone();
-        let (mut session, script) = logged_in(mysql(), &config(), move |mut server| async move {
+        // As long as it takes.
+        let limits = Limits::default().max_discard_time(Duration::MAX);
+        let config = config().limits(limits);
+        let (mut session, script) = logged_in(mysql(), &config, move |mut server| async move {
             // Not a byte is read for a while.
             sleep(Duration::from_secs(100)).await;
             let received = server.command().await;

@@ -29,6 +29,7 @@ mod server_proof;
 mod setup;
 mod statements;
 mod time;
+mod timeouts;
 mod tls;
 mod transactions;
 mod transcripts;

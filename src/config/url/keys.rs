@@ -7,7 +7,7 @@ use super::super::{CaSource, ClientIdentity, Compression, SocketOptions, SslMode
 use super::escape::{decode, decode_text};
 use super::{Config, ConfigError, Endpoint, PemSource};
 
-const KEYS: [&str; 25] = [
+const KEYS: [&str; 29] = [
     "ssl-mode",
     "ssl-ca",
     "ssl-fingerprint",
@@ -20,6 +20,10 @@ const KEYS: [&str; 25] = [
     "tcp-nodelay",
     "keepalive",
     "tcp-user-timeout",
+    "read-timeout",
+    "write-timeout",
+    "statement-timeout",
+    "server-statement-timeout",
     "found-rows",
     "interactive",
     "handle-expired-passwords",
@@ -113,9 +117,12 @@ impl Options {
             "ssl-key" => self.key = Some(value.into()),
             "tls-server-name" => config.tls_server_name = Some(value),
             "socket" => self.socket = Some(value.into()),
-            "connect-timeout" => {
-                config.connect_timeout = seconds(&value)
-                    .ok_or_else(|| bad_value(key, "a number of seconds, such as 2.5"))?;
+            "connect-timeout" => config.connect_timeout = timeout(key, &value)?,
+            "read-timeout" => config.read_timeout = Some(timeout(key, &value)?),
+            "write-timeout" => config.write_timeout = Some(timeout(key, &value)?),
+            "statement-timeout" => config.statement_timeout = Some(timeout(key, &value)?),
+            "server-statement-timeout" => {
+                config.server_statement_timeout = Some(timeout(key, &value)?);
             }
             "bind-address" => {
                 let address = value.parse().map_err(|_| bad_value(key, "an IP address"))?;
@@ -214,6 +221,16 @@ pub(super) fn print(config: &Config) -> Vec<(&'static str, String)> {
         pairs.push(("connect-timeout", print_seconds(config.connect_timeout)));
     }
     print_sockets(&config.sockets, &mut pairs);
+    for (key, timeout) in [
+        ("read-timeout", config.read_timeout),
+        ("write-timeout", config.write_timeout),
+        ("statement-timeout", config.statement_timeout),
+        ("server-statement-timeout", config.server_statement_timeout),
+    ] {
+        if let Some(timeout) = timeout {
+            pairs.push((key, print_seconds(timeout)));
+        }
+    }
     for (key, value, default) in [
         ("found-rows", config.found_rows, false),
         ("interactive", config.interactive, false),
@@ -360,6 +377,10 @@ fn boolean(key: &str, value: &str) -> Result<bool, ConfigError> {
 /// Plain decimal digits: `parse` alone would take a sign.
 fn digits<T: std::str::FromStr>(value: &str) -> Option<T> {
     value.bytes().all(|b| b.is_ascii_digit()).then(|| value.parse().ok())?
+}
+
+fn timeout(key: &str, value: &str) -> Result<Duration, ConfigError> {
+    seconds(value).ok_or_else(|| bad_value(key, "a number of seconds, such as 2.5"))
 }
 
 /// Decimal seconds to the nanosecond, without the rounding of floating point.

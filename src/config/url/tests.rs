@@ -38,6 +38,25 @@ fn reads_every_part() {
 }
 
 #[test]
+fn reads_and_prints_each_timeout() {
+    let url = "mysql://h?connect-timeout=1&read-timeout=2.5&write-timeout=3&statement-timeout=4\
+               &server-statement-timeout=0.25";
+    let config = parsed(url);
+    assert_eq!(config.connect_timeout, Duration::from_secs(1));
+    assert_eq!(config.read_timeout, Some(Duration::from_millis(2500)));
+    assert_eq!(config.write_timeout, Some(Duration::from_secs(3)));
+    assert_eq!(config.statement_timeout, Some(Duration::from_secs(4)));
+    assert_eq!(config.server_statement_timeout, Some(Duration::from_millis(250)));
+    assert_eq!(config.to_string(), url);
+    // None are the default: a statement may take its time.
+    let config = parsed("mysql://h");
+    assert_eq!((config.read_timeout, config.write_timeout), (None, None));
+    assert_eq!((config.statement_timeout, config.server_statement_timeout), (None, None));
+    assert!(refused("mysql://h?read-timeout=0").contains("read timeout"));
+    assert!(refused("mysql://h?read-timeout=soon").contains("`read-timeout`"));
+}
+
+#[test]
 fn percent_decodes() {
     let config = parsed("mysql://a%40b:%2F%3a%3F%23%25%ff+@h%6Fst/d%C3%A9?tls_server_name=%61");
     assert_eq!(config.user, "a@b");
