@@ -27,6 +27,8 @@ impl Connection {
         }
         let mut connecting = Box::new(Connecting::change_user(login, channel));
         connecting.send_change_user(self).map_err(|fault| self.die(fault))?;
+        // The server forgets all statements.
+        self.known.forget_all();
         self.recv.set_max_packet(MAX_LOGIN_PACKET.min(self.limits.max_packet));
         self.state = State::Connecting(connecting);
         Ok(())
