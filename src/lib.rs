@@ -62,6 +62,8 @@
 //! | `aws-lc-rs` | no | AWS-LC as rustls's provider, unless `ring` is on; compiles much C |
 //! | `graviola` | no | graviola as rustls's provider, unless one of the others is on; no C, and x86-64 or aarch64 with newer instructions |
 //! | `webpki-roots` | yes | Mozilla's CA certificates, for `VERIFY_IDENTITY` without a CA |
+//! | `compress` | yes | compression of the bytes on the wire by zlib, for [`Config::compression`] |
+//! | `zstd` | no | the same by Zstandard |
 //! | `platform-verifier` | no | the operating system's trust, for [`Config::ssl_ca_system`] |
 //! | `pool` | no | [`Pool`]: sessions that are kept, cleaned and handed out again |
 //! | `tracing` | no | spans with OpenTelemetry's names for databases |
@@ -112,8 +114,8 @@ pub mod wire;
 pub use attributes::QueryAttributes;
 pub use columns::{Column, Columns};
 pub use config::{
-    CertificateFingerprint, Config, ConfigError, Discard, Endpoint, Limits, PoolOptions, PoolReset,
-    SslMode,
+    CertificateFingerprint, Compression, Config, ConfigError, Discard, Endpoint, Limits,
+    PoolOptions, PoolReset, SslMode,
 };
 pub use error::{Error, Result, Sent};
 pub use named::{NamedParams, NamedSql};

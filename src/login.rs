@@ -29,6 +29,7 @@ fn from_valid(config: &Config) -> Result<Login> {
         (config.multi_statements, Capabilities::MULTI_STATEMENTS),
         (config.handle_expired_passwords, Capabilities::CAN_HANDLE_EXPIRED_PASSWORDS),
         (config.query_attributes, Capabilities::QUERY_ATTRIBUTES),
+        (config.local_infile, Capabilities::LOCAL_FILES),
     ] {
         if wanted {
             login.options = login.options | capability;
@@ -41,6 +42,7 @@ fn from_valid(config: &Config) -> Result<Login> {
         Endpoint::Socket(_) => Transport::UnixSocket,
     };
     login.tls = tls_plan(config)?;
+    login.compression = config.compression.clone();
     Ok(login)
 }
 

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 type Body = fn(&[u8]);
 
 /// Every target with its body.
-const TARGETS: [(&str, Body); 3] = [
+const TARGETS: [(&str, Body); 4] = [
     ("session", fuzz::session::session),
+    ("compressed", fuzz::compressed::compressed),
     ("reply", fuzz::reply::reply),
     ("handshake", fuzz::handshake::handshake),
 ];

@@ -26,8 +26,9 @@ use vectors::Block;
 
 /// Every message that `mywire::wire` builds, with the sides that a vector must come from: `true` if a
 /// real server or client sends it to the servers at hand, `false` if only a hand-made vector can be.
-const MESSAGES: [(&str, bool); 21] = [
+const MESSAGES: [(&str, bool); 22] = [
     ("PacketHeader", false),
+    ("CompressedHeader", false),
     ("LengthEncodedInteger", false),
     ("Greeting", true),
     ("SslRequest", true),

@@ -306,7 +306,8 @@ impl Drive {
     /// One step, written down; `None` if the connection died.
     fn step(&mut self, given: usize) -> Option<Step> {
         self.steps += 1;
-        let most = 64 + 4 * given + 4 * self.received;
+        let inflated = usize::try_from(self.connection.inflated()).unwrap_or(usize::MAX);
+        let most = (64 + 4 * given + 4 * self.received).saturating_add(inflated.saturating_mul(4));
         assert!(self.steps <= most, "{} steps for {} bytes", self.steps, self.received);
         let step = match self.connection.step() {
             Ok(step) => step,

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 
 use super::{Rows, Transaction, now};
 use crate::attributes::QueryAttributes;
-use crate::config::Config;
+use crate::config::{Compression, Config};
 use crate::error::Result;
 use crate::params::Params;
 use crate::proto::{Done, TransactionState};
@@ -142,6 +142,17 @@ impl Session {
         reader: impl Read,
     ) -> Result<u64> {
         now(self.0.send_pieces(statement, parameter, StdInput(reader)))
+    }
+
+    /// Runs a `LOAD DATA LOCAL INFILE` or `LOAD XML LOCAL INFILE` statement with the data of a
+    /// reader.
+    ///
+    /// All that the asynchronous session's method of this name says holds: it needs
+    /// [`Config::local_infile`], memory stays flat, the name in the statement is free text, and if
+    /// the reader fails the session is closed, so that the server does not take a part of the data
+    /// for the whole.
+    pub fn load_local(&mut self, sql: &str, reader: impl Read) -> Result<Done> {
+        now(self.0.load(sql, StdInput(reader)))
     }
 
     /// Drops what the server has of a statement's values, and closes its cursor. Cost: one round
@@ -290,6 +301,12 @@ impl Session {
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
         self.0.is_encrypted()
+    }
+
+    /// What compresses the bytes on the wire, if anything does.
+    #[must_use]
+    pub fn compression(&self) -> Option<Compression> {
+        self.0.compression()
     }
 
     /// The authentication plugin that logged the session in.

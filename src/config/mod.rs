@@ -4,6 +4,7 @@
 //! file is read unless a call names it (T-85).
 
 mod certificates;
+mod compression;
 mod credentials;
 mod discard;
 mod error;
@@ -24,6 +25,7 @@ pub use certificates::CertificateFingerprint;
 #[cfg(feature = "tls")]
 pub(crate) use certificates::OwnTls;
 pub(crate) use certificates::{CaSource, ClientIdentity, PemSource};
+pub use compression::{Compression, CompressionOptions};
 pub use credentials::PasswordResult;
 pub(crate) use credentials::{Credentials, PasswordSource};
 pub use discard::Discard;
@@ -107,6 +109,9 @@ pub const MAX_CONNECT_ATTRIBUTES_BYTES: usize = 65_535 - 1024;
 /// | `sql-mode` | the session's `sql_mode` |
 /// | `time-zone` | the session's `time_zone` |
 /// | `max-packet` | largest payload received, in bytes |
+/// | `compression` | `zlib`, `zstd`, or both with a comma between, the best first |
+/// | `compression-level` | 1 to 9 for zlib, 1 to 22 for zstd |
+/// | `compression-threshold` | least number of bytes that are compressed |
 /// | `max-allowed-packet` | largest command sent, in bytes |
 /// | `pool-min`, `pool-max` | sessions that a pool keeps open, and has open at most |
 /// | `pool-acquire-timeout`, `pool-idle-timeout`, `pool-lifetime` | seconds, see [`PoolOptions`] |
@@ -114,8 +119,8 @@ pub const MAX_CONNECT_ATTRIBUTES_BYTES: usize = 65_535 - 1024;
 ///
 /// `_` may stand for `-` in a key. An unknown key or one given twice is an error. What lowers the
 /// guard or runs SQL (multiple statements, init commands, fetching the server's RSA key, clear-text
-/// passwords, a password from a file or the environment) has no key: a URL often comes from less
-/// trusted hands than the code (T-25).
+/// passwords, a password from a file or the environment, LOCAL INFILE) has no key: a URL often comes
+/// from less trusted hands than the code (T-25).
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) endpoint: Endpoint,
@@ -149,6 +154,8 @@ pub struct Config {
     pub(crate) discard: Discard,
     pub(crate) identify: bool,
     pub(crate) statement_cache: usize,
+    pub(crate) compression: CompressionOptions,
+    pub(crate) local_infile: bool,
     pub(crate) limits: Limits,
     pub(crate) pool: PoolOptions,
     pub(crate) query_attributes: bool,
@@ -454,6 +461,8 @@ impl Default for Config {
             discard: Discard::default(),
             identify: false,
             statement_cache: Self::DEFAULT_STATEMENT_CACHE,
+            compression: CompressionOptions::default(),
+            local_infile: false,
             limits: Limits::default(),
             pool: PoolOptions::default(),
             query_attributes: false,

@@ -23,8 +23,8 @@ impl Config {
     ///
     /// One sentence about the first thing that is wrong: a NUL in a name or the password (T-22),
     /// something too long (T-23), a host that is none, a collation that is none of utf8mb4's, a
-    /// reserved or empty attribute key, a port, timeout or limit out of range, TLS options that
-    /// contradict each other.
+    /// reserved or empty attribute key, a port, timeout, level or limit out of range, TLS options that
+    /// contradict each other, a compression that this build lacks.
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_endpoint(&self.endpoint)?;
         check_name("user name", &self.user)?;
@@ -60,7 +60,7 @@ impl Config {
                 "The limit max-allowed-packet must be at least 131072 bytes.",
             ));
         }
-        Ok(())
+        self.compression.validate()
     }
 
     /// Checks a password, this configuration's own or one that it led to.

@@ -29,6 +29,9 @@ pub enum IoTask {
     Write,
     /// Reading a value from the caller's reader; the session is not affected.
     ReadValue,
+    /// Reading from the caller's reader what LOAD DATA LOCAL loads. The session is closed, so that
+    /// the server does not take the part that it has for the whole.
+    ReadFile,
 }
 
 impl IoError {
@@ -66,7 +69,7 @@ impl fmt::Display for IoError {
             IoTask::Connect => write!(f, "cannot connect to {peer}: {source}"),
             IoTask::Handshake => write!(f, "no login to {peer}: {source}"),
             IoTask::Read => write!(f, "lost the connection to {peer} while reading: {source}"),
-            IoTask::ReadValue => write!(f, "cannot read {peer}: {source}"),
+            IoTask::ReadValue | IoTask::ReadFile => write!(f, "cannot read {peer}: {source}"),
             IoTask::Write => write!(f, "lost the connection to {peer} while writing: {source}"),
         }
     }

@@ -13,7 +13,7 @@ use std::fmt;
 pub use column::{ColumnError, ValueError};
 pub use io::{IoError, IoTask};
 pub use param::ParamError;
-pub use protocol::{Lost, ProtocolError, ProtocolErrorKind};
+pub use protocol::{BadFrame, Lost, ProtocolError, ProtocolErrorKind};
 pub use server::{ServerError, ServerErrorKind};
 pub use timeout::{Timeout, TimeoutError};
 pub use usage::UsageError;

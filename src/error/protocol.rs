@@ -54,6 +54,8 @@ pub enum ProtocolErrorKind {
     },
     /// The server asked for a file that no call offered (T-01). Nothing was sent.
     UnsolicitedInfile,
+    /// A frame of the compressed protocol is not what it announces (F-33).
+    Compressed(BadFrame),
     /// Bytes came while nothing was asked for (F-11).
     Unsolicited,
     /// What answers on this port does not speak MySQL's protocol.
@@ -62,6 +64,26 @@ pub enum ProtocolErrorKind {
     ServerTooOld,
     /// The session died of an earlier error.
     Dead,
+}
+
+/// What is wrong with a compressed frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BadFrame {
+    /// It holds fewer bytes than it announces.
+    Shorter,
+    /// It holds more bytes than it announces; they were not made.
+    Longer,
+    /// Its data are no data of the algorithm, or their checksum is wrong.
+    Corrupt,
+    /// Its compressed data have no end.
+    Truncated,
+    /// Something follows its compressed data.
+    TrailingBytes,
+    /// It wants more memory to be read than any server's frame does.
+    Window,
+    /// Empty frames came, one after the other.
+    Empty,
 }
 
 /// Where the connection ended.
@@ -126,6 +148,9 @@ impl fmt::Display for ProtocolError {
             ProtocolErrorKind::UnsolicitedInfile => f.write_str(
                 "the server asked for a local file that no call offered; nothing was sent",
             ),
+            ProtocolErrorKind::Compressed(fault) => {
+                write!(f, "a compressed frame {fault}")
+            }
             ProtocolErrorKind::Unsolicited => {
                 f.write_str("the server sent data while nothing was asked for")
             }
@@ -144,6 +169,20 @@ impl fmt::Display for ProtocolError {
 }
 
 impl std::error::Error for ProtocolError {}
+
+impl fmt::Display for BadFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Shorter => "holds fewer bytes than it announces",
+            Self::Longer => "holds more bytes than it announces",
+            Self::Corrupt => "is corrupt",
+            Self::Truncated => "breaks off in the middle of its data",
+            Self::TrailingBytes => "has more bytes behind the end of its data",
+            Self::Window => "wants a window of more than 16 MiB",
+            Self::Empty => "is empty, and so are those before it",
+        })
+    }
+}
 
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

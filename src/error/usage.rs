@@ -126,6 +126,19 @@ pub enum UsageError {
     PoolClosed,
     /// A session is not as it was when it was new, and cannot be made so.
     SessionNotClean,
+    /// Data for LOAD DATA LOCAL were offered on a session that may not send any, because
+    /// `Config::local_infile` is not set or the server has it off. Nothing was sent.
+    LocalInfileOff,
+    /// The server asked for a file that no call offered: the statement is a LOAD DATA LOCAL beside
+    /// the one that the data are for, or was not given to `load_local`. An empty file was sent.
+    LocalInfileRefused,
+    /// Data were offered for a statement that asked for none. It was executed.
+    NoLocalInfile,
+    /// The server waits for the rest of a file, so nothing else can be sent.
+    FileDue,
+    /// A LOAD DATA LOCAL was left in the middle of its file, so the session was closed: the server
+    /// undoes what it had of it, as far as the table's engine can.
+    AbandonedFile,
     /// A result left unread was larger than may be skipped, so the session was closed.
     AbandonedResult {
         /// `Limits::max_discard`.
@@ -163,6 +176,7 @@ impl UsageError {
                 | Self::NotKilled { .. }
                 | Self::LeftEarly
                 | Self::SessionNotClean
+                | Self::AbandonedFile
         )
     }
 
@@ -191,6 +205,9 @@ impl UsageError {
             | Self::PoolTimedOut { .. }
             | Self::PoolClosed
             | Self::SessionNotClean
+            | Self::LocalInfileOff
+            | Self::FileDue
+            | Self::AbandonedFile
             | Self::AbandonedResult { .. }
             | Self::AbandonedStatement { .. }
             | Self::NotKilled { .. }
@@ -300,6 +317,23 @@ impl fmt::Display for UsageError {
             Self::PoolClosed => f.write_str("the pool is closed"),
             Self::SessionNotClean => f.write_str(
                 "the session cannot be made as good as new, so it is not handed out again",
+            ),
+            Self::LocalInfileOff => f.write_str(
+                "the session may not send local data: set `Config::local_infile`, and `local_infile` \
+                 on the server",
+            ),
+            Self::LocalInfileRefused => f.write_str(
+                "the server asked for a local file that no call offered, and got an empty one: give \
+                 each LOAD DATA LOCAL to a `load_local` of its own",
+            ),
+            Self::NoLocalInfile => f.write_str(
+                "the statement was executed and asked for no local data: use `execute` for it",
+            ),
+            Self::FileDue => f.write_str(
+                "the server waits for the rest of a file: send it before anything else",
+            ),
+            Self::AbandonedFile => f.write_str(
+                "the session was closed because a LOAD DATA LOCAL was left in the middle of its file",
             ),
             Self::AbandonedResult { max_discard } => write!(
                 f,

@@ -96,8 +96,9 @@ impl Connection {
             return Err(UsageError::TooLong { what: "parameter list", max }.into());
         }
         let sequence = draft.finish();
+        let sequence = self.seal_command(sequence).map_err(|fault| self.die(fault))?;
         self.unanswered.push_back((Reply::Binary { statement }, sequence));
-        self.seal().map_err(|fault| self.die(fault))
+        Ok(())
     }
 
     /// Asks for up to `rows` rows of a statement's cursor; the reply is rows and [`Step::Done`].
@@ -134,6 +135,8 @@ impl Connection {
         match self.state {
             State::Dead => return Err(dead()),
             State::Connecting(_) => return Err(UsageError::NotReady.into()),
+            // It would be taken for a part of the file.
+            _ if self.file_is_due() => return Err(UsageError::FileDue.into()),
             _ => {}
         }
         self.write(Command::Quit)?;
@@ -141,7 +144,7 @@ impl Connection {
         Ok(())
     }
 
-    fn command(&mut self, command: Command<'_>, reply: Reply) -> Result<()> {
+    pub(super) fn command(&mut self, command: Command<'_>, reply: Reply) -> Result<()> {
         self.check_ready()?;
         let sequence = self.write(command)?;
         self.unanswered.push_back((reply, sequence));
@@ -156,8 +159,14 @@ impl Connection {
             _ if self.unanswered.len() >= MAX_UNANSWERED => {
                 Err(UsageError::TooManyCommands { max: MAX_UNANSWERED }.into())
             }
+            _ if self.file_is_due() => Err(UsageError::FileDue.into()),
             _ => Ok(()),
         }
+    }
+
+    /// Whether the server may take what comes next for a part of a file.
+    fn file_is_due(&self) -> bool {
+        self.unanswered.back().is_some_and(|(reply, _)| *reply == Reply::Load)
     }
 
     /// Puts a command behind what there is to send; gives the sequence id behind its last chunk.
@@ -172,8 +181,7 @@ impl Connection {
         let start = packet::begin(out);
         command.encode(out);
         let sequence = packet::finish(out, start, 0);
-        self.seal().map_err(|fault| self.die(fault))?;
-        Ok(sequence)
+        self.seal_command(sequence).map_err(|fault| self.die(fault))
     }
 }
 

@@ -14,6 +14,7 @@ use super::server_proof::{self, ServerProof};
 #[cfg(feature = "tls")]
 use super::tls::{Tls, TlsClient};
 use crate::auth::{AuthError, Channel, Exchange, Policy, Response};
+use crate::config::{Compression, CompressionOptions};
 use crate::error::{ProtocolErrorKind as Kind, Sent, ServerError, TlsError};
 use crate::secret::Secret;
 #[cfg(feature = "tls")]
@@ -35,6 +36,9 @@ pub(super) const MAX_LOGIN_PACKET: usize = 1 << 20;
 
 /// The longest greeting, in bytes: a few hundred in practice.
 const MAX_GREETING: u32 = 64 << 10;
+
+/// The level that servers compress by unless they are told otherwise (F-41).
+const DEFAULT_ZSTD_LEVEL: u8 = 3;
 
 /// How often a server may switch plugins in one factor (H-45): once, and again behind a proxy.
 const MAX_SWITCHES: usize = 3;
@@ -68,6 +72,7 @@ const OPTIONAL: Capabilities = Capabilities::FOUND_ROWS
     .with(Capabilities::MULTI_STATEMENTS)
     .with(Capabilities::CAN_HANDLE_EXPIRED_PASSWORDS)
     .with(Capabilities::QUERY_ATTRIBUTES)
+    .with(Capabilities::LOCAL_FILES)
     .with(Capabilities::MARIADB_PROGRESS);
 
 /// What a connection needs to log in.
@@ -85,7 +90,8 @@ pub struct Login {
     /// The default database.
     pub database: Option<String>,
     /// Optional capabilities: `FOUND_ROWS`, `IGNORE_SPACE`, `INTERACTIVE`, `MULTI_STATEMENTS`,
-    /// `CAN_HANDLE_EXPIRED_PASSWORDS`, `QUERY_ATTRIBUTES`, `MARIADB_PROGRESS`. Others are ignored.
+    /// `CAN_HANDLE_EXPIRED_PASSWORDS`, `LOCAL_FILES`, `QUERY_ATTRIBUTES`, `MARIADB_PROGRESS`. Others
+    /// are ignored.
     pub options: Capabilities,
     /// Encoded connection attributes, see [`ConnectAttributes::push`].
     pub attributes: Vec<u8>,
@@ -95,6 +101,8 @@ pub struct Login {
     pub transport: Transport,
     /// Whether TLS is wanted.
     pub tls: TlsPlan,
+    /// Which compression is wanted.
+    pub compression: CompressionOptions,
 }
 
 impl Login {
@@ -112,6 +120,7 @@ impl Login {
             policy: Policy::default(),
             transport: Transport::Network,
             tls: TlsPlan::Never,
+            compression: CompressionOptions::default(),
         }
     }
 }
@@ -176,7 +185,7 @@ enum Phase {
 /// How far a look at the input brought the login.
 pub(super) enum Progress {
     NeedInput(Box<Connecting>),
-    Connected,
+    Connected(CompressionOptions),
     Refused(ServerError),
 }
 
@@ -270,7 +279,7 @@ impl Connecting {
                     connection.last_ok.forget_info();
                     connection.info.auth_plugin =
                         self.exchange.as_ref().map_or("", Exchange::plugin);
-                    return Ok(Progress::Connected);
+                    return Ok(Progress::Connected(self.login.compression.clone()));
                 }
                 _ => self.on_auth_packet(&payload, connection)?,
             }
@@ -318,6 +327,16 @@ impl Connecting {
         let mut wanted = WANTED | (self.login.options & OPTIONAL);
         if connect_with_db(&self.login) {
             wanted = wanted | Capabilities::CONNECT_WITH_DB;
+        }
+        let algorithms = self.login.compression.algorithms.iter();
+        let built = algorithms.filter(|algorithm| algorithm.missing_feature().is_none());
+        let mut capabilities = built.map(|algorithm| match algorithm {
+            Compression::Zlib => Capabilities::COMPRESS,
+            Compression::Zstd => Capabilities::ZSTD_COMPRESSION_ALGORITHM,
+        });
+        // Only one of them: asked for both, servers take zlib (F-40).
+        if let Some(compression) = capabilities.find(|&capability| offered.contains(capability)) {
+            wanted = wanted | compression;
         }
         wanted & offered
     }
@@ -472,6 +491,10 @@ impl Connecting {
             true => self.login.database.as_deref().unwrap_or_default(),
             false => "",
         };
+        let zstd_level = match capabilities.contains(Capabilities::ZSTD_COMPRESSION_ALGORITHM) {
+            true => self.login.compression.level.unwrap_or(DEFAULT_ZSTD_LEVEL),
+            false => 0,
+        };
         LoginRequest {
             capabilities,
             max_packet: MAX_PACKET,
@@ -481,7 +504,7 @@ impl Connecting {
             database: database.as_bytes(),
             auth_plugin,
             attributes,
-            zstd_level: 0,
+            zstd_level,
         }
     }
 
@@ -560,6 +583,8 @@ impl Connecting {
         };
         let capabilities = connection.capabilities;
         connection.recv.set_sequence(0);
+        // Frames begin anew as packets do (F-37).
+        connection.begin_reply(0);
         self.send_packet(connection, |out| request.encode(capabilities, out))
     }
 

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Fault;
+#[cfg(feature = "compress")]
+use super::compress::Compress;
 use super::connect::{Connecting, Login, MAX_LOGIN_PACKET, Progress};
 use super::exchange::{LastOk, Reply};
 use super::field::FieldWalk;
@@ -21,7 +23,8 @@ use crate::config::{ConfigError, Limits};
 #[cfg(feature = "tls")]
 use crate::error::TlsError;
 use crate::error::{
-    Error, Lost, ProtocolError, ProtocolErrorKind as Kind, Result, Sent, ServerError, server,
+    Error, Lost, ProtocolError, ProtocolErrorKind as Kind, Result, Sent, ServerError, UsageError,
+    server,
 };
 use crate::value::Format;
 use crate::wire::infile::LOCAL_INFILE;
@@ -52,17 +55,19 @@ pub struct Connection {
     pub(super) send: SendBuf,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<Box<Tls>>,
+    #[cfg(feature = "compress")]
+    pub(super) compress: Option<Box<Compress>>,
     /// The transport has no more input.
-    ended: bool,
+    pub(super) ended: bool,
     /// TLS is wanted and does not protect what comes yet: it can be anybody's (H-25).
     pub(super) unverified: bool,
     /// How well the bytes are protected, once the login is over.
     pub(super) channel: Option<Channel>,
     /// Commands whose replies are not over, and the sequence id that each reply begins with: the
-    /// one behind the command's last chunk (F-04).
+    /// one behind the command's last chunk (F-04), or its last frame (F-37).
     pub(super) unanswered: VecDeque<(Reply, u8)>,
     /// Whether a byte of an unanswered command left.
-    exposed: bool,
+    pub(super) exposed: bool,
     pub(super) reading: Reading,
     /// The row that is read value by value.
     pub(super) walk: Option<FieldWalk>,
@@ -107,6 +112,11 @@ pub(super) enum State {
     },
     /// The result set opened a cursor: its rows are to be fetched (K-22).
     CursorOpened(Reply),
+    /// The server waits for what a LOAD DATA LOCAL loads.
+    File {
+        /// Whether a part of it was sent.
+        begun: bool,
+    },
     Dead,
 }
 
@@ -148,6 +158,9 @@ pub enum Step {
     /// A statement is done, or a result set has ended; see [`Connection::done`], which also says
     /// whether another result follows.
     Done,
+    /// The server waits for what [`Connection::load_local`]'s statement loads; see
+    /// [`Connection::send_file`].
+    LocalInfile,
     /// A long statement reports how far it is; see [`Connection::progress`].
     Progress,
 }
@@ -163,6 +176,8 @@ impl Connection {
             send: SendBuf::default(),
             #[cfg(feature = "tls")]
             tls: None,
+            #[cfg(feature = "compress")]
+            compress: None,
             ended: false,
             unverified,
             channel: None,
@@ -182,83 +197,6 @@ impl Connection {
             watch: Watch::default(),
             attributes: QueryAttributes::default(),
         }
-    }
-
-    // Bytes in and out.
-
-    /// Space to read into, initialised and never empty. After anything but [`Step::NeedInput`] the
-    /// views can be void afterwards.
-    pub fn spare(&mut self) -> &mut [u8] {
-        if self.recv.is_full() {
-            self.make_room();
-        }
-        #[cfg(feature = "tls")]
-        if let Some(tls) = &mut self.tls {
-            return tls.spare();
-        }
-        self.recv.spare()
-    }
-
-    /// Whether input that nobody asked for can be taken: it has not ended, and there is space
-    /// for it without growing.
-    #[cfg_attr(
-        not(any(feature = "tokio", feature = "blocking")),
-        expect(dead_code, reason = "only fronts read")
-    )]
-    pub(crate) fn can_read_ahead(&self) -> bool {
-        #[cfg(feature = "tls")]
-        if self.tls.as_ref().is_some_and(|tls| tls.is_full()) {
-            return false;
-        }
-        !self.ended && !self.recv.is_full()
-    }
-
-    /// Says that `n` bytes were read into [`spare`](Self::spare); 0 is the end of input.
-    pub fn received(&mut self, n: usize) {
-        if n == 0 {
-            self.ended = true;
-            return;
-        }
-        #[cfg(feature = "tls")]
-        if let Some(tls) = &mut self.tls {
-            return tls.received(n);
-        }
-        self.recv.received(n);
-    }
-
-    /// The bytes to write. Empty once the connection is dead.
-    #[must_use]
-    pub fn send_buf(&self) -> &[u8] {
-        #[cfg(feature = "tls")]
-        if let Some(tls) = &self.tls
-            && self.send.is_empty()
-        {
-            return tls.outgoing.pending();
-        }
-        self.send.pending()
-    }
-
-    /// Says that the first `n` bytes of [`send_buf`](Self::send_buf) were written.
-    pub fn sent(&mut self, n: usize) {
-        if n > 0 && !self.unanswered.is_empty() {
-            self.exposed = true;
-        }
-        #[cfg(feature = "tls")]
-        if let Some(tls) = &mut self.tls
-            && self.send.is_empty()
-        {
-            return tls.outgoing.sent(n);
-        }
-        self.send.sent(n);
-    }
-
-    /// Hands what was written to TLS, if there is any.
-    pub(super) fn seal(&mut self) -> Result<(), Fault> {
-        #[cfg(feature = "tls")]
-        if let Some(tls) = &mut self.tls {
-            tls.encrypt(&mut self.send)?;
-        }
-        Ok(())
     }
 
     // Steps.
@@ -349,6 +287,7 @@ impl Connection {
                 }
                 Err(error.into())
             }
+            Outcome::Failed(error) => Err(error.into()),
         }
     }
 
@@ -359,7 +298,7 @@ impl Connection {
             State::Idle => match self.unanswered.front() {
                 None => return self.look_while_idle(),
                 Some(&(reply, sequence)) => {
-                    self.recv.set_sequence(sequence);
+                    self.begin_reply(sequence);
                     match reply {
                         // The definitions were those of the execution.
                         Reply::Fetch => {
@@ -375,6 +314,8 @@ impl Connection {
         match state {
             State::Rows(_) if self.reading != Reading::Rows => return self.read_otherwise(state),
             State::CursorOpened(reply) => return Ok(self.result_ends(reply)),
+            // Whatever the server says meanwhile is looked at behind the file's end.
+            State::File { .. } => return Ok((state, Outcome::Step(Step::LocalInfile))),
             _ => {}
         }
         match self.recv.packet()? {
@@ -491,9 +432,11 @@ impl Connection {
                 self.row = span;
                 Ok((State::Rows(reply), Outcome::Step(Step::Row)))
             }
-            State::Connecting(_) | State::Idle | State::CursorOpened(_) | State::Dead => {
-                Err(Kind::Unsolicited.into())
-            }
+            State::Connecting(_)
+            | State::Idle
+            | State::CursorOpened(_)
+            | State::File { .. }
+            | State::Dead => Err(Kind::Unsolicited.into()),
         }
     }
 
@@ -507,6 +450,11 @@ impl Connection {
                     left => (State::Parameters { left, columns }, Outcome::Continue),
                 })
             }
+            (Reply::RefusedFile, reply::OK) => {
+                self.on_ok(span)?;
+                let (state, _) = self.result_ends(Reply::Text);
+                Ok((state, Outcome::Failed(UsageError::LocalInfileRefused)))
+            }
             (_, reply::OK) => {
                 self.on_ok(span)?;
                 if reply == Reply::Reset {
@@ -514,8 +462,10 @@ impl Connection {
                 }
                 Ok(self.result_ends(reply))
             }
-            (Reply::Text, LOCAL_INFILE) => Err(Kind::UnsolicitedInfile.into()),
-            (Reply::Text | Reply::Binary { .. }, header)
+            (Reply::Text | Reply::Binary { .. } | Reply::Load, LOCAL_INFILE) => {
+                self.on_local_infile(reply, span)
+            }
+            (Reply::Text | Reply::Binary { .. } | Reply::Load, header)
                 if header != reply::EOF && header != LOCAL_INFILE =>
             {
                 Ok(match self.on_result_set_header(reply, span)? {
@@ -647,8 +597,9 @@ impl Connection {
             Progress::NeedInput(connecting) => {
                 Ok((State::Connecting(connecting), Outcome::Step(Step::NeedInput)))
             }
-            Progress::Connected => {
+            Progress::Connected(options) => {
                 self.recv.set_max_packet(self.limits.max_packet);
+                self.begin_compression(options);
                 Ok((State::Idle, Outcome::Step(Step::Connected)))
             }
             Progress::Refused(error) => Ok((State::Dead, Outcome::Refused(error))),
@@ -657,20 +608,7 @@ impl Connection {
 
     // Input.
 
-    /// Takes bytes out of TLS; `false` if there are none.
-    pub(super) fn pull(&mut self) -> Result<bool, Fault> {
-        #[cfg(feature = "tls")]
-        if let Some(tls) = &mut self.tls {
-            let progress = tls.decrypt(&mut self.recv)?;
-            if tls.is_closed() {
-                self.ended = true;
-            }
-            return Ok(progress);
-        }
-        Ok(false)
-    }
-
-    fn make_room(&mut self) {
+    pub(super) fn make_room(&mut self) {
         self.row = Span::default();
         match self.walk.as_mut().and_then(FieldWalk::here_mut) {
             Some(row) => row.start = self.recv.make_room_behind(row.start),
@@ -679,6 +617,10 @@ impl Connection {
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
             tls.make_room();
+        }
+        #[cfg(feature = "compress")]
+        if let Some(compress) = &mut self.compress {
+            compress.make_room();
         }
     }
 
@@ -715,6 +657,10 @@ impl Connection {
         if let Some(tls) = &mut self.tls {
             tls.outgoing.clear();
         }
+        #[cfg(feature = "compress")]
+        if let Some(compress) = &mut self.compress {
+            compress.outgoing.clear();
+        }
         self.row = Span::default();
     }
 
@@ -746,12 +692,21 @@ impl Connection {
                 Lost::BeforeGreeting
             }
             State::Connecting(_) => Lost::Login,
-            _ if self.recv.in_packet() => Lost::InPacket,
+            _ if self.in_packet() => Lost::InPacket,
             State::Idle => Lost::Idle,
             State::Reply(_) => Lost::BeforeReply,
             _ => Lost::InReply,
         };
         self.die(Kind::ConnectionLost(lost).into())
+    }
+
+    /// Whether the input stands in the middle of a packet, or of a frame.
+    fn in_packet(&self) -> bool {
+        #[cfg(feature = "compress")]
+        if self.compress.as_ref().is_some_and(|compress| compress.in_frame()) {
+            return true;
+        }
+        self.recv.in_packet()
     }
 
     pub(super) fn error_context(&self, sent: Sent, fatal: bool) -> server::Context {
@@ -772,4 +727,6 @@ pub(super) enum Outcome {
     Step(Step),
     /// The server refused: not a fault of the connection.
     Refused(ServerError),
+    /// The caller asked for what cannot be.
+    Failed(UsageError),
 }

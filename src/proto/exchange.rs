@@ -32,6 +32,10 @@ pub(super) enum Reply {
     Prepare,
     /// More rows of a cursor.
     Fetch,
+    /// Those of [`Text`](Self::Text), and a request for the file that is there to be sent.
+    Load,
+    /// An OK packet for the empty file that was sent instead of the one asked for.
+    RefusedFile,
 }
 
 impl Reply {
@@ -39,7 +43,12 @@ impl Reply {
     pub(super) const fn format(self) -> Format {
         match self {
             Self::Binary { .. } | Self::Fetch => Format::Binary,
-            Self::Ok | Self::Reset | Self::Text | Self::Prepare => Format::Text,
+            Self::Ok
+            | Self::Reset
+            | Self::Text
+            | Self::Prepare
+            | Self::Load
+            | Self::RefusedFile => Format::Text,
         }
     }
 }

@@ -6,7 +6,7 @@
 //! ```text
 //!        spare() / received(n)                     send_buf() / sent(n)
 //!   bytes ───────────────▶ ┌────────────────────┐ ────────────────▶ bytes
-//!                          │ TLS   receive window│
+//!                          │ TLS, compression    │
 //!   query(), ping() … ───▶ │       packets       │ ───▶ step() ─▶ Step
 //!                          │       state         │      row(), columns(), done()
 //!                          └────────────────────┘
@@ -29,10 +29,13 @@
 
 mod change_user;
 mod command;
+#[cfg_attr(not(feature = "compress"), path = "compress/absent.rs")]
+mod compress;
 mod connect;
 mod connection;
 mod exchange;
 mod field;
+mod infile;
 mod known;
 mod peek;
 mod recv;
@@ -43,6 +46,7 @@ mod server_proof;
 #[cfg(feature = "tls")]
 mod tls;
 mod tracked;
+mod transport;
 mod view;
 mod watch;
 

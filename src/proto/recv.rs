@@ -38,6 +38,8 @@ pub(super) struct Recv {
     end: usize,
     /// The sequence id that is due.
     sequence: u8,
+    /// Whether ids have to be in order. Servers do not keep those within frames so (F-38).
+    ordered: bool,
     /// The payload that is arriving, when its end was not here at the last look.
     partial: Option<Partial>,
     /// Whether the last read filled all the space that it was offered.
@@ -118,11 +120,20 @@ impl Recv {
             start: 0,
             end: 0,
             sequence: 0,
+            ordered: true,
             partial: None,
             filled: false,
             calm_reads: 0,
             max_packet,
         }
+    }
+
+    /// From now on what comes was in compressed frames; what is pending is one, and gone.
+    #[cfg(feature = "compress")]
+    pub(super) fn begin_frames(&mut self) {
+        self.ordered = false;
+        self.start = 0;
+        self.end = 0;
     }
 
     pub(super) fn set_max_packet(&mut self, bytes: usize) {
@@ -354,7 +365,7 @@ impl Recv {
     pub(super) fn begins_with(&self, len: usize) -> bool {
         let Some(header) = self.header_at(self.start) else { return false };
         let known = self.partial.is_some();
-        let wrong = !known && header.sequence != self.sequence;
+        let wrong = !known && !self.is_next(header);
         let length = length_of(header);
         let here = self.end - self.start - HEADER_SIZE;
         wrong || length > self.max_packet || here >= length.min(len)
@@ -372,7 +383,7 @@ impl Recv {
                 _ if header.length == 0 => false,
                 None => {
                     // Too long is too long, whatever it starts with.
-                    if header.sequence == self.sequence {
+                    if self.is_next(header) {
                         self.check_length(0, header)?;
                     }
                     return Ok(None);
@@ -527,11 +538,15 @@ impl Recv {
         Some(PacketHeader::decode(*bytes))
     }
 
+    fn is_next(&self, header: PacketHeader) -> bool {
+        !self.ordered || header.sequence == self.sequence
+    }
+
     /// Counts the header's sequence id. `false` if it is wrong and too little of the packet is here
     /// to tell whether it is an error report, the one packet whose id may be wrong (F-06).
     fn check_sequence(&mut self, header: PacketHeader) -> Result<bool, Fault> {
-        if header.sequence == self.sequence {
-            self.sequence = self.sequence.wrapping_add(1);
+        if self.is_next(header) {
+            self.sequence = header.sequence.wrapping_add(1);
             return Ok(true);
         }
         let out_of_order = Kind::OutOfOrder { expected: self.sequence, found: header.sequence };

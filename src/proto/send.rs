@@ -29,6 +29,12 @@ impl SendBuf {
         &mut self.buf
     }
 
+    /// Whether it holds a secret.
+    #[cfg(feature = "compress")]
+    pub(super) fn is_secret(&self) -> bool {
+        self.secret
+    }
+
     /// What is appended now is wiped once it was sent (T-81).
     pub(super) fn mark_secret(&mut self) {
         self.secret = true;

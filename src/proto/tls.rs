@@ -11,6 +11,8 @@ use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::ServerName;
 
+#[cfg(feature = "compress")]
+use super::compress::Compress;
 use super::recv::Recv;
 use super::send::SendBuf;
 use super::server_proof::{TolerantVerifier, Untrusted};
@@ -40,6 +42,35 @@ impl std::fmt::Debug for TlsClient {
             .field("verifies", &self.verifies)
             .field("or_proof", &self.or_proof.is_some())
             .finish_non_exhaustive()
+    }
+}
+
+/// Where plaintext goes: the packets' window, or that of compressed frames.
+pub(super) trait Window {
+    /// Space to write into, as far as there is any.
+    fn spare(&mut self) -> &mut [u8];
+    /// Takes the first `n` bytes of it as received.
+    fn received(&mut self, n: usize);
+}
+
+impl Window for Recv {
+    fn spare(&mut self) -> &mut [u8] {
+        self.spare()
+    }
+
+    fn received(&mut self, n: usize) {
+        self.received(n);
+    }
+}
+
+#[cfg(feature = "compress")]
+impl Window for Compress {
+    fn spare(&mut self) -> &mut [u8] {
+        self.spare()
+    }
+
+    fn received(&mut self, n: usize) {
+        self.received(n);
     }
 }
 
@@ -124,10 +155,10 @@ impl Tls {
 
     /// Decrypts what is here into the window, as far as that has space; says whether any byte
     /// came of it.
-    pub(super) fn decrypt(&mut self, recv: &mut Recv) -> Result<bool, TlsError> {
+    pub(super) fn decrypt(&mut self, window: &mut impl Window) -> Result<bool, TlsError> {
         let mut progress = false;
         loop {
-            let spare = recv.spare();
+            let spare = window.spare();
             if spare.is_empty() {
                 return Ok(progress);
             }
@@ -137,7 +168,7 @@ impl Tls {
                     return Ok(progress);
                 }
                 Ok(n) => {
-                    recv.received(n);
+                    window.received(n);
                     progress = true;
                     continue;
                 }

@@ -8,6 +8,7 @@ use super::field::{FieldHead, FieldWalk};
 use super::recv::Span;
 use super::server_info::ServerInfo;
 use crate::columns::Columns;
+use crate::config::Compression;
 use crate::error::{Result, UsageError};
 use crate::row::{Batch, Row};
 use crate::value::Format;
@@ -171,6 +172,18 @@ impl Connection {
     #[must_use]
     pub const fn capabilities(&self) -> Capabilities {
         self.capabilities
+    }
+
+    /// What compresses the bytes on the wire.
+    #[must_use]
+    pub fn compression(&self) -> Option<Compression> {
+        if self.capabilities.contains(Capabilities::COMPRESS) {
+            Some(Compression::Zlib)
+        } else if self.capabilities.contains(Capabilities::ZSTD_COMPRESSION_ALGORITHM) {
+            Some(Compression::Zstd)
+        } else {
+            None
+        }
     }
 
     /// Whether the bytes on the wire are encrypted.

@@ -76,11 +76,18 @@ impl Session {
     /// Writes until nothing is left to write, without waiting for input. If the peer sends
     /// meanwhile, that is taken.
     pub(super) async fn flush(&mut self) -> Result<()> {
+        match self.write_out().await? {
+            None => Ok(()),
+            Some(failed) => Err(self.io_error(IoTask::Write, failed)),
+        }
+    }
+
+    /// [`flush`](Self::flush) that gives the transport's failure to the caller, if it fails.
+    pub(super) async fn write_out(&mut self) -> Result<Option<io::Error>> {
         poll_fn(|cx| {
-            let failed = loop {
+            loop {
                 match self.poll_send(cx) {
-                    Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
-                    Poll::Ready(Err(error)) => break error,
+                    Poll::Ready(sent) => return Poll::Ready(Ok(sent.err())),
                     Poll::Pending => {}
                 }
                 // A peer that sends before it reads on is not left waiting (T-40), but nothing is
@@ -89,13 +96,12 @@ impl Session {
                 if read {
                     match self.poll_receive(cx) {
                         Poll::Ready(Ok(_)) => continue,
-                        Poll::Ready(Err(error)) => break error,
+                        Poll::Ready(Err(error)) => return Poll::Ready(Ok(Some(error))),
                         Poll::Pending => {}
                     }
                 }
                 ready!(self.poll_pause(cx, Wanted { read, write: true }))?;
-            };
-            Poll::Ready(Err(self.io_error(IoTask::Write, failed)))
+            }
         })
         .await
     }

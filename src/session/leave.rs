@@ -86,6 +86,7 @@ impl Session {
                         self.closing.add(prepared.statement);
                     }
                 }
+                Ok(Step::LocalInfile) => self.leave_file().await?,
                 Ok(_) => self.connection.skip_rows(),
                 // It was about what nobody waits for any more.
                 Err(error) if !error.is_fatal() => {
@@ -113,7 +114,7 @@ impl Session {
     fn begin_leaving(&mut self) -> &mut Leaving {
         // Whoever set it a time does not wait any more.
         self.clock.end_statement();
-        let first = self.received;
+        let first = self.worked_through();
         self.leaving.get_or_insert_with(|| Leaving {
             since: time::now(),
             first,
@@ -168,7 +169,7 @@ impl Session {
         let limits = &self.config.limits;
         let (max_discard, max_discard_time) = (limits.max_discard, limits.max_discard_time);
         let (max_skip_time, max_results) = (limits.max_skip_time, limits.max_results);
-        let received = self.received;
+        let received = self.worked_through();
         let beyond = self.is_beyond_max_discard();
         let may_kill = self.config.discard == Discard::Kill
             && !self.absorbing
@@ -227,8 +228,9 @@ impl Session {
     }
 
     fn is_beyond_max_discard(&self) -> bool {
-        let first = self.leaving.as_ref().map_or(self.received, |leaving| leaving.first);
-        self.received.saturating_sub(first) > self.config.limits.max_discard
+        let now = self.worked_through();
+        let first = self.leaving.as_ref().map_or(now, |leaving| leaving.first);
+        now.saturating_sub(first) > self.config.limits.max_discard
     }
 
     /// Nothing is under way: what remains is a kill that may still be, or may have come too late.
@@ -257,7 +259,7 @@ impl Session {
             Kill::Failed(reason) => Attempt::Failed(reason),
             Kill::None | Kill::Preparing | Kill::Sent => Attempt::Failed("it is over".into()),
         };
-        let received = self.received;
+        let received = self.worked_through();
         if let Some(leaving) = &mut self.leaving {
             leaving.kill = attempt;
             leaving.first = received;

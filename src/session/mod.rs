@@ -13,6 +13,7 @@ mod facts;
 mod input;
 mod leave;
 mod lifeline;
+mod load;
 mod long_data;
 #[cfg(feature = "pool")]
 mod pool;
@@ -49,7 +50,7 @@ pub use statement::{Query, Statement};
 pub(crate) use transaction::Guard;
 pub use transaction::{IsolationLevel, Transaction, TransactionOptions};
 
-use crate::config::Config;
+use crate::config::{Compression, Config};
 use crate::error::{Result, UsageError};
 use crate::params::Params;
 use crate::proto::{Connection, Done, Step};
@@ -393,6 +394,12 @@ impl Session {
         self.connection.is_encrypted()
     }
 
+    /// What compresses the bytes on the wire, if anything does.
+    #[must_use]
+    pub fn compression(&self) -> Option<Compression> {
+        self.connection.compression()
+    }
+
     /// The authentication plugin that logged the session in, of several factors the last one; empty
     /// if the server changed the user without asking for anything, as it does for accounts of a Unix
     /// socket.
@@ -456,6 +463,11 @@ impl Session {
             self.rollback = None;
         }
         self.check_transaction()
+    }
+
+    /// Bytes received and inflated so far.
+    fn worked_through(&self) -> u64 {
+        self.received.saturating_add(self.connection.inflated())
     }
 }
 

@@ -35,6 +35,7 @@ mod certificates;
 mod change_user;
 #[cfg(feature = "codec")]
 mod codec_proxy;
+mod compression;
 mod cursors;
 mod cursors_aside;
 mod facts;
@@ -44,6 +45,7 @@ mod ladder;
 mod large;
 mod large_values;
 mod leaving;
+mod load_local;
 mod login_matrix;
 mod names;
 mod options;

@@ -13,6 +13,7 @@ mod scripted;
 mod ends;
 mod framing;
 mod greeting;
+mod infile;
 mod leaving;
 mod limits;
 mod login;

@@ -55,6 +55,16 @@ pub fn decode(block: &Block) -> Result<Decoded, DecodeError> {
                 .put("sequence", header.sequence)
                 .put("continued", header.is_continued())
         }
+        "CompressedHeader" => {
+            let bytes = payload.as_slice().try_into().expect("a frame's header has seven bytes");
+            let header = CompressedHeader::decode(bytes);
+            out.extend_from_slice(&header.encode());
+            fields
+                .put("length", header.length)
+                .put("sequence", header.sequence)
+                .put("plain_length", header.plain_length)
+                .put("stored", header.is_stored())
+        }
         "LengthEncodedInteger" => {
             let mut reader = Reader::new(payload, "vector");
             let value = reader.lenenc()?;

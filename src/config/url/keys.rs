@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::{CaSource, ClientIdentity, SocketOptions, SslMode};
+use super::super::{CaSource, ClientIdentity, Compression, SocketOptions, SslMode};
 use super::escape::{decode, decode_text};
 use super::{Config, ConfigError, Endpoint, PemSource};
 
-const KEYS: [&str; 32] = [
+const KEYS: [&str; 35] = [
     "ssl-mode",
     "ssl-ca",
     "ssl-fingerprint",
@@ -40,15 +40,19 @@ const KEYS: [&str; 32] = [
     "pool-idle-timeout",
     "pool-lifetime",
     "query-attributes",
+    "compression",
+    "compression-level",
+    "compression-threshold",
 ];
 
 /// Options that exist but have no key (T-25), with the setter to use.
-const CODE_ONLY: [&str; 8] = [
+const CODE_ONLY: [&str; 9] = [
     "multi-statements",
     "fetch-server-public-key",
     "allow-clear-text-passwords",
     "password-file",
     "password-env",
+    "local-infile",
     "init-command",
     "trace-statements",
     "follow-redirects",
@@ -168,6 +172,21 @@ impl Options {
             "pool-idle-timeout" => config.pool.idle_timeout = Some(duration(key, &value)?),
             "pool-lifetime" => config.pool.lifetime = Some(duration(key, &value)?),
             "query-attributes" => config.query_attributes = boolean(key, &value)?,
+            "compression" => {
+                let algorithms = value.split(',').map(str::parse::<Compression>);
+                config.compression.algorithms = algorithms
+                    .collect::<Result<_, _>>()
+                    .map_err(|_| bad_value(key, "`zlib`, `zstd`, or both with a comma between"))?;
+            }
+            "compression-level" => {
+                let level =
+                    digits(&value).ok_or_else(|| bad_value(key, "a number from 1 to 22"))?;
+                config.compression.level = Some(level);
+            }
+            "compression-threshold" => {
+                config.compression.threshold =
+                    digits(&value).ok_or_else(|| bad_value(key, "a number of bytes"))?;
+            }
             // `known_key` gives nothing else.
             _ => {}
         }
@@ -275,6 +294,17 @@ pub(super) fn print(config: &Config) -> Vec<(&'static str, String)> {
     }
     if config.query_attributes {
         pairs.push(("query-attributes", String::from("true")));
+    }
+    let (compression, default) = (&config.compression, &defaults.compression);
+    if !compression.algorithms.is_empty() {
+        let names: Vec<_> = compression.algorithms.iter().map(|each| each.name()).collect();
+        pairs.push(("compression", names.join(",")));
+    }
+    if let Some(level) = compression.level {
+        pairs.push(("compression-level", level.to_string()));
+    }
+    if compression.threshold != default.threshold {
+        pairs.push(("compression-threshold", compression.threshold.to_string()));
     }
     pairs
 }
