@@ -96,6 +96,7 @@ pub struct Config {
     pub(crate) fetch_server_public_key: bool,
     pub(crate) found_rows: bool,
     pub(crate) multi_statements: bool,
+    pub(crate) pipelining: bool,
     pub(crate) handle_expired_passwords: bool,
     pub(crate) send_connect_attributes: bool,
     pub(crate) connect_attributes: Vec<(String, String)>,
@@ -251,6 +252,15 @@ impl Config {
         self
     }
 
+    /// Whether commands may be sent before those in front of them are answered; `true` by default.
+    ///
+    /// Some proxies lose such commands. Without it, pipelines, bulk execution and what a session
+    /// sends by itself wait for each reply, and everything else is as before.
+    pub fn pipelining(mut self, pipelining: bool) -> Self {
+        self.pipelining = pipelining;
+        self
+    }
+
     /// Tells the server that we can go on with an expired password, in the restricted mode where
     /// only a new password may be set; `false` by default, which makes such a login fail.
     pub fn handle_expired_passwords(mut self, handle: bool) -> Self {
@@ -340,6 +350,7 @@ impl Default for Config {
             fetch_server_public_key: false,
             found_rows: false,
             multi_statements: false,
+            pipelining: true,
             handle_expired_passwords: false,
             send_connect_attributes: true,
             connect_attributes: Vec::new(),

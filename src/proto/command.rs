@@ -12,7 +12,7 @@ use crate::wire::{Command, Execute};
 const MAX_COMMAND: usize = 1 << 30;
 
 /// How many commands may wait for their replies: what a front sends together, with room.
-const MAX_UNANSWERED: usize = 1024;
+pub(crate) const MAX_UNANSWERED: usize = 1024;
 
 impl Connection {
     /// Runs SQL through the text protocol.

@@ -41,6 +41,8 @@ mod server_info;
 mod tls;
 mod view;
 
+#[cfg(any(feature = "tokio", feature = "blocking"))]
+pub(crate) use command::MAX_UNANSWERED;
 pub use connect::{Login, TlsPlan, Transport};
 pub use connection::{Connection, Step};
 pub use exchange::Done;

@@ -7,6 +7,7 @@ mod cursor;
 mod driver;
 mod input;
 mod long_data;
+mod pipeline;
 mod rows;
 mod statement;
 #[cfg(feature = "blocking")]
@@ -23,6 +24,7 @@ pub(crate) use connect::Front;
 pub use cursor::Cursor;
 #[cfg(feature = "blocking")]
 pub(crate) use input::Std as StdInput;
+pub use pipeline::Pipeline;
 pub use rows::Rows;
 pub use statement::{Query, Statement};
 #[cfg(feature = "blocking")]
@@ -146,10 +148,7 @@ impl Session {
     /// Executes a statement; `true` if its first result is a result set.
     async fn run(&mut self, statement: &Statement, params: &impl Params) -> Result<bool> {
         self.check_owner(statement)?;
-        let (wanted, given) = (statement.parameters(), params.count());
-        if wanted != given {
-            return Err(UsageError::ParameterCount { statement: wanted, given }.into());
-        }
+        statement.check_count(params)?;
         self.settle().await?;
         let handle = self.handle(statement).await?;
         let flags = if statement.has_cursor() { Execute::CURSOR_READ_ONLY } else { 0 };
@@ -345,6 +344,19 @@ impl Session {
                 _ => {}
             }
         }
+    }
+
+    /// Skips what is left of the replies in front of the last `due` commands.
+    async fn skip_until(&mut self, due: usize) -> Result<()> {
+        while self.connection.unanswered() > due {
+            self.connection.skip_rows();
+            match self.step().await {
+                // It was about what nobody looked at.
+                Err(error) if !error.is_fatal() => {}
+                step => drop(step?),
+            }
+        }
+        Ok(())
     }
 
     /// Waits for the end of a command that returns no rows.

@@ -35,6 +35,7 @@ mod large;
 mod large_values;
 mod leaving;
 mod names;
+mod pipelines;
 mod queries;
 mod random;
 mod server_errors;

@@ -7,7 +7,7 @@ use super::super::{ClientIdentity, SslMode};
 use super::escape::{decode, decode_text};
 use super::{Config, ConfigError, Endpoint, PemSource};
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "ssl-mode",
     "ssl-ca",
     "ssl-cert",
@@ -16,6 +16,7 @@ const KEYS: [&str; 10] = [
     "socket",
     "connect-timeout",
     "found-rows",
+    "pipelining",
     "collation",
     "max-packet",
 ];
@@ -86,6 +87,10 @@ impl Options {
                 config.found_rows =
                     boolean(&value).ok_or_else(|| bad_value(key, "`true` or `false`"))?;
             }
+            "pipelining" => {
+                config.pipelining =
+                    boolean(&value).ok_or_else(|| bad_value(key, "`true` or `false`"))?;
+            }
             "collation" => config.collation = Some(value),
             "max-packet" => {
                 config.limits.max_packet =
@@ -128,6 +133,9 @@ pub(super) fn print(config: &Config) -> Vec<(&'static str, String)> {
     }
     if config.found_rows {
         pairs.push(("found-rows", String::from("true")));
+    }
+    if !config.pipelining {
+        pairs.push(("pipelining", String::from("false")));
     }
     if let Some(name) = &config.collation {
         pairs.push(("collation", name.clone()));
