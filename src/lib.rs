@@ -96,17 +96,19 @@ pub mod wire;
 
 pub use columns::{Column, Columns};
 pub use config::{Config, ConfigError, Endpoint, Limits, SslMode};
-pub use error::{Error, Result, Sent};
+pub use error::{BulkDone, Error, Result, Sent};
 pub use named::{NamedParams, NamedSql};
 pub use params::{Params, ParamsFromIter, params_from_iter};
 pub use proto::Done;
 pub use row::{Batch, ColumnIndex, FromRow, OwnedRow, Row};
 pub use secret::Secret;
+#[cfg(any(feature = "tokio", feature = "blocking"))]
+pub use session::{BulkRow, Cursor, IsolationLevel, Query, Statement, TransactionOptions};
 #[cfg(feature = "tokio")]
 pub use session::{ChunkedRow, Field, Pipeline, Rows, Session, Transaction};
-#[cfg(any(feature = "tokio", feature = "blocking"))]
-pub use session::{Cursor, IsolationLevel, Query, Statement, TransactionOptions};
-pub use value::{Date, DateTime, Decimal, FromValue, LongData, RawValue, Time, ToValue, Value};
+pub use value::{
+    BulkValue, Date, DateTime, Decimal, FromValue, LongData, RawValue, Time, ToValue, Value,
+};
 
 /// The code blocks of the README, which compile as tests.
 #[cfg(all(doctest, feature = "tokio"))]

@@ -46,6 +46,7 @@
 //!   asynchronous front there.
 
 mod chunked;
+mod pipeline;
 mod rows;
 mod session;
 mod transaction;
@@ -55,6 +56,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 pub use chunked::{ChunkedRow, Field};
+pub use pipeline::Pipeline;
 pub use rows::{IntoIter, Rows};
 pub use session::Session;
 pub use transaction::Transaction;

@@ -6,7 +6,7 @@ use super::connection::{Connection, State, dead};
 use super::exchange::Reply;
 use crate::error::{Result, UsageError};
 use crate::wire::packet::{self, PacketStart};
-use crate::wire::{Command, Execute};
+use crate::wire::{BulkExecute, Command, Execute};
 
 /// The most that one command can carry, in bytes: the protocol's own cap (F-09).
 const MAX_COMMAND: usize = 1 << 30;
@@ -65,6 +65,31 @@ impl Connection {
         let sequence = draft.finish();
         self.unanswered.push_back((Reply::Binary { statement }, sequence));
         self.seal().map_err(|fault| self.die(fault))
+    }
+
+    /// Executes a prepared statement with many rows of parameters; MariaDB only. The reply is an OK
+    /// or a result set of the text protocol's form, but with binary rows. `flags` are those of
+    /// [`BulkExecute`], and `rows` appends what [`BulkRows`](crate::wire::BulkRows) describes; if it
+    /// fails, nothing is sent.
+    pub fn execute_bulk<T>(
+        &mut self,
+        statement: u32,
+        flags: u16,
+        rows: impl FnOnce(&mut Vec<u8>) -> Result<T>,
+    ) -> Result<T> {
+        self.check_ready()?;
+        let draft = Draft::begin(self.send.buffer());
+        Command::StmtBulkExecute(BulkExecute { statement, flags, parameters: &[] })
+            .encode(draft.out);
+        let given = rows(draft.out)?;
+        if draft.payload_len() > MAX_COMMAND {
+            let max = 1 << 30;
+            return Err(UsageError::TooLong { what: "parameter list", max }.into());
+        }
+        let sequence = draft.finish();
+        self.unanswered.push_back((Reply::Binary, sequence));
+        self.seal().map_err(|fault| self.die(fault))?;
+        Ok(given)
     }
 
     /// Asks for up to `rows` rows of a statement's cursor; the reply is rows and [`Step::Done`].

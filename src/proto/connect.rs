@@ -49,7 +49,9 @@ const WANTED: Capabilities = Capabilities::LONG_PASSWORD
     .with(Capabilities::SESSION_TRACK)
     .with(Capabilities::DEPRECATE_EOF)
     .with(Capabilities::MARIADB_EXTENDED_METADATA)
-    .with(Capabilities::MARIADB_CACHE_METADATA);
+    .with(Capabilities::MARIADB_STMT_BULK_OPERATIONS)
+    .with(Capabilities::MARIADB_CACHE_METADATA)
+    .with(Capabilities::MARIADB_BULK_UNIT_RESULTS);
 
 /// What a caller may want besides.
 const OPTIONAL: Capabilities = Capabilities::FOUND_ROWS

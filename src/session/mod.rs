@@ -1,6 +1,7 @@
 //! Sockets, timeouts, and the session over [`Connection`]: the tokio front, and what the blocking
 //! front wraps.
 
+mod bulk;
 mod chunked;
 mod connect;
 mod cursor;
@@ -18,6 +19,7 @@ mod transaction;
 
 use std::sync::Arc;
 
+pub use bulk::BulkRow;
 pub use chunked::{ChunkedRow, Field};
 #[cfg(feature = "blocking")]
 pub(crate) use connect::Front;
@@ -153,7 +155,7 @@ impl Session {
         let handle = self.handle(statement).await?;
         let flags = if statement.has_cursor() { Execute::CURSOR_READ_ONLY } else { 0 };
         let mut types = handle.take_types();
-        self.connection.execute(handle.id(), flags, |out| encode(params, &mut types, out))?;
+        self.connection.execute(handle.id(), flags, |out| encode(params, &mut types, true, out))?;
         statement.note_execution();
         let begun = self.begin_result().await?;
         handle.put_types(types);

@@ -7,6 +7,7 @@ use super::{Query, Rows, Session};
 use crate::error::{Result, UsageError};
 use crate::params::{Params, encode};
 use crate::proto::MAX_UNANSWERED;
+use crate::wire::statement::ParameterType;
 
 /// How many bytes of commands wait to be written before a pipeline has no room, in bytes: enough to
 /// fill a round trip on fast and long lines, and no more than one large statement (T-112).
@@ -106,6 +107,37 @@ impl Pipeline<'_> {
         Ok(())
     }
 
+    /// [`query`](Self::query) of a statement; see [`encode`] for its types.
+    pub(super) async fn execute(
+        &mut self,
+        statement: &Statement,
+        params: &impl Params,
+        types: &mut Vec<ParameterType>,
+        taken: bool,
+    ) -> Result<()> {
+        self.prepare_queue().await?;
+        self.queue_typed(statement, params, types, taken)?;
+        self.session.write_some().await;
+        Ok(())
+    }
+
+    /// Queues an execution with many rows of parameters, which `rows` appends; on MariaDB. Without
+    /// pipelining it may only be the one command.
+    pub(super) async fn bulk(
+        &mut self,
+        statement: &Statement,
+        flags: u16,
+        rows: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
+        self.prepare_queue().await?;
+        self.session.check_owner(statement)?;
+        drop(statement.take_types());
+        self.session.connection.execute_bulk(statement.id(), flags, rows)?;
+        self.due += 1;
+        self.session.write_some().await;
+        Ok(())
+    }
+
     /// Queues a ping; its reply is one without columns.
     pub async fn ping(&mut self) -> Result<()> {
         self.prepare_queue().await?;
@@ -184,20 +216,30 @@ impl Pipeline<'_> {
         Ok(())
     }
 
+    /// Queues an execution, and with it the types of its parameters: whether the server took those
+    /// of one that is not answered yet, nobody knows (E-89).
     fn queue_execution(&mut self, statement: &Statement, params: &impl Params) -> Result<()> {
+        self.queue_typed(statement, params, &mut Vec::new(), false)
+    }
+
+    /// Queues an execution; see [`encode`] for its types.
+    fn queue_typed(
+        &mut self,
+        statement: &Statement,
+        params: &impl Params,
+        types: &mut Vec<ParameterType>,
+        taken: bool,
+    ) -> Result<()> {
         self.session.check_owner(statement)?;
         statement.check_count(params)?;
-        // The types go with each execution: whether the server took those of one that is not
-        // answered yet, nobody knows (E-89).
-        let mut types = Vec::new();
         if self.is_sent_at_once() {
             drop(statement.take_types());
-            let parameters = |out: &mut Vec<u8>| encode(params, &mut types, out);
+            let parameters = |out: &mut Vec<u8>| encode(params, types, taken, out);
             self.session.connection.execute(statement.id(), 0, parameters)?;
             self.due += 1;
         } else {
             let mut parameters = Vec::new();
-            encode(params, &mut types, &mut parameters)?;
+            encode(params, types, taken, &mut parameters)?;
             self.held_bytes += parameters.len();
             let (statement, parameters) = (statement.clone(), parameters.into());
             self.held.push_back(Held::Execute { statement, parameters });

@@ -32,6 +32,7 @@
 
 pub mod auth;
 pub mod binary_row;
+pub mod bulk;
 pub mod capability;
 pub mod code;
 pub mod column;
@@ -50,6 +51,7 @@ pub(crate) mod writer;
 
 pub use auth::{AuthMoreData, AuthNextFactor, AuthSwitchRequest};
 pub use binary_row::BinaryRow;
+pub use bulk::{BulkExecute, BulkRows, Indicator};
 pub use capability::Capabilities;
 pub use code::{ColumnFlags, ColumnType, StatusFlags};
 pub use column::{ColumnDefinition, ExtendedMetadata, ResultSetHeader};

@@ -25,6 +25,7 @@ mod metered;
 mod servers;
 
 mod accounts;
+mod bulk;
 mod calls;
 mod cursors;
 mod cursors_aside;

@@ -15,7 +15,7 @@
 extern crate mywire as library;
 extern crate self as mywire;
 
-pub use front::{ChunkedRow, Field, Rows, Session, Transaction};
+pub use front::{ChunkedRow, Field, Pipeline, Rows, Session, Transaction};
 pub use library::*;
 
 /// What only futures can do is not tested here.
@@ -32,6 +32,8 @@ mod front;
 
 #[path = "../live/accounts.rs"]
 mod accounts;
+#[path = "../live/bulk.rs"]
+mod bulk;
 #[path = "../live/calls.rs"]
 mod calls;
 #[path = "../live/cursors.rs"]
@@ -52,6 +54,8 @@ mod large_values;
 mod leaving;
 #[path = "../live/names.rs"]
 mod names;
+#[path = "../live/pipelines.rs"]
+mod pipelines;
 #[path = "../live/queries.rs"]
 mod queries;
 #[path = "../live/random.rs"]
