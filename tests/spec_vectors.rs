@@ -50,7 +50,7 @@ const MESSAGES: [(&str, bool); 20] = [
     ("LocalInfileRequest", true),
 ];
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "QUIT",
     "INIT_DB",
     "QUERY",
@@ -58,6 +58,7 @@ const COMMANDS: [&str; 11] = [
     "RESET_CONNECTION",
     "STMT_PREPARE",
     "STMT_EXECUTE",
+    "STMT_BULK_EXECUTE",
     "STMT_SEND_LONG_DATA",
     "STMT_CLOSE",
     "STMT_RESET",

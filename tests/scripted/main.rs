@@ -19,6 +19,7 @@ mod login;
 mod login_bytes;
 mod long_data;
 mod pieces;
+mod pipelines;
 mod replies;
 mod rows;
 mod secrets;
