@@ -28,6 +28,8 @@ fn from_valid(config: &Config) -> Result<Login> {
         (config.found_rows, Capabilities::FOUND_ROWS),
         (config.multi_statements, Capabilities::MULTI_STATEMENTS),
         (config.handle_expired_passwords, Capabilities::CAN_HANDLE_EXPIRED_PASSWORDS),
+        (true, Capabilities::MARIADB_STMT_BULK_OPERATIONS),
+        (true, Capabilities::MARIADB_BULK_UNIT_RESULTS),
     ] {
         if wanted {
             login.options = login.options | capability;

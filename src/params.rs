@@ -356,7 +356,7 @@ mod tests {
             ([Some(1), None], [None, None], 0),
         ] {
             let params = Changing(std::cell::Cell::new(0), first, second);
-            let error = encode(&params, &mut Vec::new(), &mut Vec::new()).unwrap_err();
+            let error = encode(&params, &mut Vec::new(), true, &mut Vec::new()).unwrap_err();
             let Error::Param(error) = error else { panic!("{error}") };
             assert_eq!((error.index(), error.reason()), (bad, ValueError::Type));
         }
@@ -364,7 +364,7 @@ mod tests {
             let look = std::cell::Cell::new(0);
             let params =
                 params_from_iter(Growing { look: &look, counts: [2, first, second], at: 0 });
-            let error = encode(&params, &mut Vec::new(), &mut Vec::new()).unwrap_err();
+            let error = encode(&params, &mut Vec::new(), true, &mut Vec::new()).unwrap_err();
             assert!(matches!(
                 error,
                 Error::Usage(UsageError::ParameterCount { .. }) | Error::Param(_)

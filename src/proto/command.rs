@@ -87,7 +87,7 @@ impl Connection {
             return Err(UsageError::TooLong { what: "parameter list", max }.into());
         }
         let sequence = draft.finish();
-        self.unanswered.push_back((Reply::Binary, sequence));
+        self.unanswered.push_back((Reply::Binary { statement }, sequence));
         self.seal().map_err(|fault| self.die(fault))?;
         Ok(given)
     }

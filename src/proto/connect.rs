@@ -49,9 +49,7 @@ const WANTED: Capabilities = Capabilities::LONG_PASSWORD
     .with(Capabilities::SESSION_TRACK)
     .with(Capabilities::DEPRECATE_EOF)
     .with(Capabilities::MARIADB_EXTENDED_METADATA)
-    .with(Capabilities::MARIADB_STMT_BULK_OPERATIONS)
-    .with(Capabilities::MARIADB_CACHE_METADATA)
-    .with(Capabilities::MARIADB_BULK_UNIT_RESULTS);
+    .with(Capabilities::MARIADB_CACHE_METADATA);
 
 /// What a caller may want besides.
 const OPTIONAL: Capabilities = Capabilities::FOUND_ROWS
@@ -59,7 +57,9 @@ const OPTIONAL: Capabilities = Capabilities::FOUND_ROWS
     .with(Capabilities::INTERACTIVE)
     .with(Capabilities::MULTI_STATEMENTS)
     .with(Capabilities::CAN_HANDLE_EXPIRED_PASSWORDS)
-    .with(Capabilities::MARIADB_PROGRESS);
+    .with(Capabilities::MARIADB_PROGRESS)
+    .with(Capabilities::MARIADB_STMT_BULK_OPERATIONS)
+    .with(Capabilities::MARIADB_BULK_UNIT_RESULTS);
 
 /// What a connection needs to log in.
 #[derive(Clone, Debug)]
@@ -72,7 +72,8 @@ pub struct Login {
     /// The default database.
     pub database: Option<String>,
     /// Optional capabilities: `FOUND_ROWS`, `IGNORE_SPACE`, `INTERACTIVE`, `MULTI_STATEMENTS`,
-    /// `CAN_HANDLE_EXPIRED_PASSWORDS`, `MARIADB_PROGRESS`. Others are ignored.
+    /// `CAN_HANDLE_EXPIRED_PASSWORDS`, `MARIADB_PROGRESS`, `MARIADB_STMT_BULK_OPERATIONS`,
+    /// `MARIADB_BULK_UNIT_RESULTS`. Others are ignored.
     pub options: Capabilities,
     /// Encoded connection attributes, see [`ConnectAttributes::push`].
     pub attributes: Vec<u8>,

@@ -96,12 +96,12 @@ impl Pipeline<'_> {
             Source::Sql(sql) => {
                 let statement = match self.session.statement_at_hand(sql) {
                     Some(statement) => statement,
-                    None if self.is_empty() => self.session.cached(sql).await?,
+                    None if self.is_empty() => self.session.cached(sql).await?.0,
                     None => return Err(UsageError::NotPrepared.into()),
                 };
-                self.queue_execution(&statement, &params)?;
+                self.queue_execution(&statement, &params).await?;
             }
-            Source::Statement(statement) => self.queue_execution(statement, &params)?,
+            Source::Statement(statement) => self.queue_execution(statement, &params).await?,
         }
         self.session.write_some().await;
         Ok(())
@@ -116,7 +116,7 @@ impl Pipeline<'_> {
         taken: bool,
     ) -> Result<()> {
         self.prepare_queue().await?;
-        self.queue_typed(statement, params, types, taken)?;
+        self.queue_typed(statement, params, types, taken).await?;
         self.session.write_some().await;
         Ok(())
     }
@@ -131,8 +131,10 @@ impl Pipeline<'_> {
     ) -> Result<()> {
         self.prepare_queue().await?;
         self.session.check_owner(statement)?;
-        drop(statement.take_types());
-        self.session.connection.execute_bulk(statement.id(), flags, rows)?;
+        let handle = statement.used_handle();
+        drop(handle.take_types());
+        self.session.connection.execute_bulk(handle.id(), flags, rows)?;
+        statement.note_execution();
         self.due += 1;
         self.session.write_some().await;
         Ok(())
@@ -218,12 +220,16 @@ impl Pipeline<'_> {
 
     /// Queues an execution, and with it the types of its parameters: whether the server took those
     /// of one that is not answered yet, nobody knows (E-89).
-    fn queue_execution(&mut self, statement: &Statement, params: &impl Params) -> Result<()> {
-        self.queue_typed(statement, params, &mut Vec::new(), false)
+    async fn queue_execution(
+        &mut self,
+        statement: &Statement,
+        params: &impl Params,
+    ) -> Result<()> {
+        self.queue_typed(statement, params, &mut Vec::new(), false).await
     }
 
     /// Queues an execution; see [`encode`] for its types.
-    fn queue_typed(
+    async fn queue_typed(
         &mut self,
         statement: &Statement,
         params: &impl Params,
@@ -232,17 +238,24 @@ impl Pipeline<'_> {
     ) -> Result<()> {
         self.session.check_owner(statement)?;
         statement.check_count(params)?;
+        let plain = statement.clone().with_fetch_size(0);
+        let handle = match self.session.handle_at_hand(&plain) {
+            Some(handle) => handle,
+            None if self.is_empty() => self.session.handle(&plain).await?,
+            None => return Err(UsageError::NotPrepared.into()),
+        };
         if self.is_sent_at_once() {
-            drop(statement.take_types());
+            drop(handle.take_types());
             let parameters = |out: &mut Vec<u8>| encode(params, types, taken, out);
-            self.session.connection.execute(statement.id(), 0, parameters)?;
+            self.session.connection.execute(handle.id(), 0, parameters)?;
+            statement.note_execution();
             self.due += 1;
         } else {
             let mut parameters = Vec::new();
             encode(params, types, taken, &mut parameters)?;
             self.held_bytes += parameters.len();
-            let (statement, parameters) = (statement.clone(), parameters.into());
-            self.held.push_back(Held::Execute { statement, parameters });
+            let parameters = parameters.into();
+            self.held.push_back(Held::Execute { statement: plain, parameters });
         }
         Ok(())
     }
@@ -273,11 +286,14 @@ impl Pipeline<'_> {
             }
             Some(Held::Execute { statement, parameters }) => {
                 self.held_bytes -= parameters.len();
-                drop(statement.take_types());
-                connection.execute(statement.id(), 0, |out| {
+                // It was at hand when it was queued.
+                let handle = statement.used_handle();
+                drop(handle.take_types());
+                connection.execute(handle.id(), 0, |out| {
                     out.extend_from_slice(&parameters);
                     Ok(())
                 })?;
+                statement.note_execution();
             }
         }
         self.due += 1;
