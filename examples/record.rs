@@ -281,7 +281,7 @@ impl Conversation {
                 Ok(command) => {
                     self.due.push_back(match command {
                         Command::StmtPrepare(_) => Answered::Prepare,
-                        Command::StmtExecute(_) => Answered::Execute,
+                        Command::StmtExecute(_) | Command::StmtBulkExecute(_) => Answered::Execute,
                         Command::StmtFetch { .. } => Answered::Fetch,
                         _ => Answered::Query,
                     });

@@ -117,7 +117,7 @@ pub use config::{
     CertificateFingerprint, Compression, Config, ConfigError, Discard, Endpoint, Limits,
     PoolOptions, PoolReset, SslMode,
 };
-pub use error::{Error, Result, Sent};
+pub use error::{BulkDone, Error, Result, Sent};
 pub use named::{NamedParams, NamedSql};
 pub use params::{Params, ParamsFromIter, params_from_iter};
 pub use proto::{Done, TransactionState};
@@ -125,13 +125,15 @@ pub use row::{Batch, ColumnIndex, FromRow, OwnedRow, Row};
 pub use secret::Secret;
 #[cfg(feature = "stream")]
 pub use session::RowStream;
-#[cfg(feature = "tokio")]
-pub use session::{CancelHandle, ChunkedRow, Field, Rows, Session, Transaction};
 #[cfg(any(feature = "tokio", feature = "blocking"))]
-pub use session::{Cursor, IsolationLevel, Query, Statement, TransactionOptions};
+pub use session::{BulkRow, Cursor, IsolationLevel, Query, Statement, TransactionOptions};
+#[cfg(feature = "tokio")]
+pub use session::{CancelHandle, ChunkedRow, Field, Pipeline, Rows, Session, Transaction};
 #[cfg(feature = "pool")]
 pub use session::{Pool, PoolHooks, PoolStatus, PooledSession};
-pub use value::{Date, DateTime, Decimal, FromValue, LongData, RawValue, Time, ToValue, Value};
+pub use value::{
+    BulkValue, Date, DateTime, Decimal, FromValue, LongData, RawValue, Time, ToValue, Value,
+};
 
 /// The code blocks of the README, which compile as tests.
 #[cfg(all(doctest, feature = "tokio"))]

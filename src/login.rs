@@ -30,6 +30,8 @@ fn from_valid(config: &Config) -> Result<Login> {
         (config.handle_expired_passwords, Capabilities::CAN_HANDLE_EXPIRED_PASSWORDS),
         (config.query_attributes, Capabilities::QUERY_ATTRIBUTES),
         (config.local_infile, Capabilities::LOCAL_FILES),
+        (true, Capabilities::MARIADB_STMT_BULK_OPERATIONS),
+        (true, Capabilities::MARIADB_BULK_UNIT_RESULTS),
     ] {
         if wanted {
             login.options = login.options | capability;

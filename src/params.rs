@@ -4,10 +4,10 @@ use std::fmt;
 
 use crate::attributes::QueryAttributes;
 use crate::error::{ParamError, Result, UsageError, ValueError};
-use crate::value::ToValue;
+use crate::value::{Presence, ToValue};
 use crate::wire::attributes::Attribute;
 use crate::wire::statement::ParameterType;
-use crate::wire::{ColumnType, Parameters};
+use crate::wire::{ColumnType, Indicator, Parameters};
 
 /// A list of parameters, one for each `?` of a statement.
 ///
@@ -23,9 +23,9 @@ pub trait Params {
     fn visit(&self, visit: &mut dyn FnMut(&dyn ToValue) -> Result<()>) -> Result<()>;
 }
 
-/// Appends the parameters as COM_STMT_EXECUTE has them. `types` are those that the server knows
-/// from the statement's last execution, none if it knows none; they are sent again only when they
-/// change (E-89), and are then those of this execution.
+/// Appends the parameters as COM_STMT_EXECUTE has them. `types` are those of the statement's last
+/// execution, or none; they are sent again only when they change, or if the server may not have
+/// taken them (E-89), and are those of this execution afterwards.
 #[cfg_attr(
     not(any(feature = "tokio", feature = "blocking")),
     allow(dead_code, reason = "only sessions execute")
@@ -33,21 +33,24 @@ pub trait Params {
 pub(crate) fn encode(
     params: &(impl Params + ?Sized),
     types: &mut Vec<ParameterType>,
+    taken: bool,
     out: &mut Vec<u8>,
 ) -> Result<()> {
     let count = params.count();
     if count == 0 {
         return Ok(());
     }
-    let known = types.len() == count;
+    let mut changed = !taken || types.len() != count;
     types.resize(count, ParameterType::signed(ColumnType::NULL));
-    let mut changed = !known;
     let nulls = Parameters::reserve_nulls(count, out)?;
     let mut index = 0;
     params.visit(&mut |value| {
         match (value.parameter_type(), types.get_mut(index)) {
             // The type of a NULL does not matter: the last one holds.
-            (None, _) => nulls.set(index, out),
+            (None, _) => {
+                check_null(index, value)?;
+                nulls.set(index, out);
+            }
             (Some(new), Some(last)) if *last != new => {
                 *last = new;
                 changed = true;
@@ -128,7 +131,10 @@ impl<I> fmt::Debug for ParamsFromIter<I> {
 
 /// Appends the parameters as COM_STMT_EXECUTE has them between sides that both know query attributes,
 /// and those behind them: always with their number and all types. Not called without any of both.
-#[cfg_attr(not(feature = "tokio"), allow(dead_code, reason = "only sessions execute"))]
+#[cfg_attr(
+    not(any(feature = "tokio", feature = "blocking")),
+    allow(dead_code, reason = "only sessions execute")
+)]
 pub(crate) fn encode_with(
     params: &(impl Params + ?Sized),
     attributes: &QueryAttributes,
@@ -142,33 +148,99 @@ pub(crate) fn encode_with(
     params.visit(&mut |value| {
         let parameter_type = value.parameter_type();
         if parameter_type.is_none() {
+            check_null(types.len(), value)?;
             nulls.set(types.len(), out);
         }
-        types.push(parameter_type.unwrap_or(ParameterType::signed(ColumnType::NULL)));
+        types.push(parameter_type);
         Ok(())
     })?;
+    check_count(own, types.len())?;
     for (index, attribute) in attributes.iter().enumerate() {
         if attribute.value.is_none() {
             nulls.set(own.saturating_add(index), out);
         }
     }
     out.push(1);
-    for parameter_type in types {
+    for parameter_type in &types {
+        let parameter_type = parameter_type.unwrap_or(ParameterType::signed(ColumnType::NULL));
         Attribute { name: b"", parameter_type, value: None }.encode_type(out);
     }
     attributes.iter().for_each(|attribute| attribute.encode_type(out));
     let mut index = 0;
     params.visit(&mut |value| {
+        // What was said of the values holds only for the same values.
+        if types.get(index) != Some(&value.parameter_type()) {
+            return Err(ParamError { index, reason: ValueError::Type }.into());
+        }
         if value.parameter_type().is_some() {
             value.write(out).map_err(|reason| ParamError { index, reason })?;
         }
         index += 1;
         Ok(())
     })?;
+    check_count(own, index)?;
     for value in attributes.iter().filter_map(|attribute| attribute.value) {
         out.extend_from_slice(value);
     }
     Ok(())
+}
+
+/// Fails if what has no type is no NULL either.
+fn check_null(index: usize, value: &dyn ToValue) -> Result<()> {
+    if value.presence() == Presence::Null {
+        return Ok(());
+    }
+    Err(ParamError { index, reason: ValueError::Indicator }.into())
+}
+
+/// Appends the parameters as a row of COM_STMT_BULK_EXECUTE. `types` are those of the rows before
+/// it, as far as they had any; `false`, with nothing appended, if this row has others.
+#[cfg_attr(
+    not(any(feature = "tokio", feature = "blocking")),
+    allow(dead_code, reason = "only sessions execute")
+)]
+pub(crate) fn encode_bulk(
+    params: &(impl Params + ?Sized),
+    types: &mut Vec<Option<ParameterType>>,
+    out: &mut Vec<u8>,
+) -> Result<bool> {
+    let count = params.count();
+    types.resize(count, None);
+    let (mut index, mut same) = (0, true);
+    params.visit(&mut |value| {
+        if let (Some(new), Some(known)) = (value.parameter_type(), types.get_mut(index)) {
+            same &= *known.get_or_insert(new) == new;
+        }
+        index += 1;
+        Ok(())
+    })?;
+    check_count(count, index)?;
+    if !same {
+        return Ok(false);
+    }
+    let mut index = 0;
+    params.visit(&mut |value| {
+        let refused = |reason| ParamError { index, reason };
+        let indicator = match value.presence() {
+            Presence::Value => Indicator::VALUE,
+            Presence::Null => Indicator::NULL,
+            Presence::Default => Indicator::DEFAULT,
+            Presence::Ignore => Indicator::IGNORE,
+            Presence::Sent => return Err(refused(ValueError::Indicator).into()),
+        };
+        out.push(indicator.0);
+        if indicator == Indicator::VALUE {
+            // What was said of the values holds only for the same values.
+            if value.parameter_type() != types.get(index).copied().flatten() {
+                return Err(refused(ValueError::Type).into());
+            }
+            value.write(out).map_err(refused)?;
+        }
+        index += 1;
+        Ok(())
+    })?;
+    check_count(count, index)?;
+    Ok(true)
 }
 
 impl Params for () {
@@ -262,7 +334,7 @@ mod tests {
 
     fn encoded(params: impl Params, types: &mut Vec<ParameterType>) -> Vec<u8> {
         let mut out = Vec::new();
-        encode(&params, types, &mut out).unwrap();
+        encode(&params, types, true, &mut out).unwrap();
         out
     }
 
@@ -301,7 +373,7 @@ mod tests {
     #[test]
     fn t75_what_no_server_has_is_refused() {
         let mut out = Vec::new();
-        let error = encode(&(1_u8, f64::NAN), &mut Vec::new(), &mut out).unwrap_err();
+        let error = encode(&(1_u8, f64::NAN), &mut Vec::new(), true, &mut out).unwrap_err();
         let Error::Param(error) = error else { panic!("{error}") };
         assert_eq!((error.index(), error.reason()), (1, ValueError::Range));
     }
@@ -348,7 +420,7 @@ mod tests {
             ([Some(1), None], [None, None], 0),
         ] {
             let params = Changing(std::cell::Cell::new(0), first, second);
-            let error = encode(&params, &mut Vec::new(), &mut Vec::new()).unwrap_err();
+            let error = encode(&params, &mut Vec::new(), true, &mut Vec::new()).unwrap_err();
             let Error::Param(error) = error else { panic!("{error}") };
             assert_eq!((error.index(), error.reason()), (bad, ValueError::Type));
         }
@@ -356,7 +428,7 @@ mod tests {
             let look = std::cell::Cell::new(0);
             let params =
                 params_from_iter(Growing { look: &look, counts: [2, first, second], at: 0 });
-            let error = encode(&params, &mut Vec::new(), &mut Vec::new()).unwrap_err();
+            let error = encode(&params, &mut Vec::new(), true, &mut Vec::new()).unwrap_err();
             assert!(matches!(
                 error,
                 Error::Usage(UsageError::ParameterCount { .. }) | Error::Param(_)

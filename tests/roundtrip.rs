@@ -290,6 +290,11 @@ proptest! {
             Command::ResetConnection,
             Command::StmtPrepare(&argument),
             Command::StmtExecute(Execute { statement, flags, parameters: &argument }),
+            Command::StmtBulkExecute(BulkExecute {
+                statement,
+                flags: parameter,
+                parameters: &argument,
+            }),
             Command::StmtSendLongData { statement, parameter, data: &argument },
             Command::StmtClose(statement),
             Command::StmtReset(statement),

@@ -52,7 +52,7 @@ const MESSAGES: [(&str, bool); 22] = [
     ("LocalInfileRequest", true),
 ];
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "QUIT",
     "INIT_DB",
     "QUERY",
@@ -60,6 +60,7 @@ const COMMANDS: [&str; 11] = [
     "RESET_CONNECTION",
     "STMT_PREPARE",
     "STMT_EXECUTE",
+    "STMT_BULK_EXECUTE",
     "STMT_SEND_LONG_DATA",
     "STMT_CLOSE",
     "STMT_RESET",

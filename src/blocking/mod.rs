@@ -47,6 +47,7 @@
 
 mod cancel;
 mod chunked;
+mod pipeline;
 mod rows;
 mod session;
 mod transaction;
@@ -57,6 +58,7 @@ use std::task::{Context, Poll, Waker};
 
 pub use cancel::CancelHandle;
 pub use chunked::{ChunkedRow, Field};
+pub use pipeline::Pipeline;
 pub use rows::{IntoIter, Rows};
 pub use session::Session;
 pub use transaction::Transaction;

@@ -2,14 +2,14 @@
 
 use std::io::{Read, Write};
 
-use super::{Rows, Transaction, now};
+use super::{Pipeline, Rows, Transaction, now};
 use crate::attributes::QueryAttributes;
 use crate::config::{Compression, Config};
-use crate::error::Result;
+use crate::error::{BulkDone, Result};
 use crate::params::Params;
 use crate::proto::{Done, TransactionState};
 use crate::row::FromRow;
-use crate::session::{Cursor, Front, Query, Statement, StdInput, TransactionOptions};
+use crate::session::{BulkRow, Cursor, Front, Query, Statement, StdInput, TransactionOptions};
 use crate::wire::{SessionState, StatusFlags};
 
 /// A session with a server, for code without a runtime.
@@ -169,6 +169,41 @@ impl Session {
     /// closes it on the server is the server's error at the next fetch (1421).
     pub fn resume(&mut self, cursor: Cursor) -> Result<Rows<'_>> {
         now(self.0.resume(cursor)).map(Rows)
+    }
+
+    /// Begins a pipeline: commands that do not wait for each other. Cost: nothing by itself.
+    pub fn pipeline(&mut self) -> Pipeline<'_> {
+        Pipeline(self.0.pipeline())
+    }
+
+    /// Executes a statement once for each row of parameters.
+    ///
+    /// MariaDB gets many rows in one command, up to 1 MiB of them; other servers, and statements
+    /// that return rows, one command for each, without waiting in between. Rows are taken from the
+    /// iterator as there is room, so memory stays flat. A parameter can be a
+    /// [`BulkValue`](crate::BulkValue).
+    ///
+    /// The first failure ends it with [`Error::Bulk`](crate::Error::Bulk), which names the row and
+    /// tells what was done. It is not undone: begin a transaction for that.
+    pub fn bulk<P: Params>(
+        &mut self,
+        statement: &Statement,
+        rows: impl IntoIterator<Item = P>,
+    ) -> Result<BulkDone> {
+        now(self.0.bulk(statement, rows))
+    }
+
+    /// [`bulk`](Self::bulk), with what each row's execution did: its insert id above all.
+    ///
+    /// Cost: a closure call for each row; MariaDB before 11.5 cannot tell, so there each row is a
+    /// command of its own.
+    pub fn bulk_each<P: Params>(
+        &mut self,
+        statement: &Statement,
+        rows: impl IntoIterator<Item = P>,
+        each: impl FnMut(BulkRow),
+    ) -> Result<BulkDone> {
+        now(self.0.bulk_each(statement, rows, each))
     }
 
     /// Begins a transaction. Cost: one round trip.

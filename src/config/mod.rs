@@ -140,6 +140,7 @@ pub struct Config {
     pub(crate) found_rows: bool,
     pub(crate) interactive: bool,
     pub(crate) multi_statements: bool,
+    pub(crate) pipelining: bool,
     pub(crate) handle_expired_passwords: bool,
     pub(crate) send_connect_attributes: bool,
     pub(crate) connect_attributes: Vec<(String, String)>,
@@ -270,6 +271,15 @@ impl Config {
     /// it turns an injected value into an injected statement.
     pub fn multi_statements(mut self, allow: bool) -> Self {
         self.multi_statements = allow;
+        self
+    }
+
+    /// Whether commands may be sent before those in front of them are answered; `true` by default.
+    ///
+    /// Some proxies lose such commands. Without it, pipelines, bulk execution and what a session
+    /// sends by itself wait for each reply, and everything else is as before.
+    pub fn pipelining(mut self, pipelining: bool) -> Self {
+        self.pipelining = pipelining;
         self
     }
 
@@ -447,6 +457,7 @@ impl Default for Config {
             found_rows: false,
             interactive: false,
             multi_statements: false,
+            pipelining: true,
             handle_expired_passwords: false,
             send_connect_attributes: true,
             connect_attributes: Vec::new(),

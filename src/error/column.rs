@@ -34,6 +34,8 @@ pub enum ValueError {
     /// The row does not have the form that its columns demand: it ends early, goes on behind them,
     /// or holds no value here.
     Row,
+    /// It is an indicator that only MariaDB's bulk execution knows, or one that it does not know.
+    Indicator,
     /// It is a date that no calendar has: a zero date, a partial one, or one like February 30.
     NotInCalendar,
 }
@@ -81,6 +83,8 @@ impl fmt::Display for ColumnError {
             ValueError::Malformed => f.write_str("its value is malformed; look at `raw`"),
             ValueError::Utf8 => f.write_str("its value is not UTF-8; ask for bytes"),
             ValueError::Row => f.write_str("the server sent a row that its columns do not fit"),
+            // Of parameters alone.
+            ValueError::Indicator => f.write_str("it is no value"),
             ValueError::NotInCalendar => f.write_str(
                 "its value is a zero or partial date, or one that no calendar has; ask for \
                  `mywire::Date` or `mywire::DateTime`, or turn it into NULL in SQL",

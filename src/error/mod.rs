@@ -1,5 +1,6 @@
 //! Everything that can go wrong, sorted by who is to blame.
 
+mod bulk;
 mod column;
 mod io;
 mod param;
@@ -10,6 +11,7 @@ mod usage;
 
 use std::fmt;
 
+pub use bulk::{BulkDone, BulkError};
 pub use column::{ColumnError, ValueError};
 pub use io::{IoError, IoTask};
 pub use param::ParamError;
@@ -55,6 +57,8 @@ pub enum Error {
     Column(Box<ColumnError>),
     /// A parameter cannot be sent.
     Param(ParamError),
+    /// One row of a bulk execution failed, or one of some rows; see there for why.
+    Bulk(Box<BulkError>),
 }
 
 /// How far a command got.
@@ -77,6 +81,7 @@ impl Error {
             Self::Usage(error) => error.is_fatal(),
             Self::Timeout(error) => error.fatal,
             Self::Column(_) | Self::Param(_) => false,
+            Self::Bulk(bulk) => bulk.error.is_fatal(),
             // The caller's reader failed, not the transport.
             Self::Io(error) => error.task() != IoTask::ReadValue,
             Self::Protocol(_) | Self::Auth(_) | Self::Tls(_) | Self::Config(_) => true,
@@ -95,6 +100,12 @@ impl Error {
             Self::Usage(error) => error.was_sent(),
             Self::Tls(error) => error.was_sent(),
             Self::Auth(_) | Self::Config(_) | Self::Param(_) => Sent::No,
+            // Earlier rows may have been executed, whatever happened to this one.
+            Self::Bulk(bulk) if bulk.is_first() => bulk.error.was_sent(),
+            Self::Bulk(bulk) => match bulk.error.was_sent() {
+                Sent::No => Sent::Maybe,
+                sent => sent,
+            },
         }
     }
 
@@ -106,6 +117,7 @@ impl Error {
             Self::Io(_) | Self::Protocol(_) | Self::Timeout(_) => self.was_sent() == Sent::No,
             Self::Server(error) => error.is_retryable(),
             Self::Usage(error) => error.is_retryable(),
+            Self::Bulk(bulk) => bulk.is_first() && bulk.error.is_retryable(),
             Self::Auth(_) | Self::Tls(_) | Self::Config(_) | Self::Column(_) | Self::Param(_) => {
                 false
             }
@@ -117,6 +129,7 @@ impl Error {
     pub fn as_server(&self) -> Option<&ServerError> {
         match self {
             Self::Server(error) => Some(error),
+            Self::Bulk(bulk) => bulk.error.as_server(),
             _ => None,
         }
     }
@@ -135,6 +148,7 @@ impl fmt::Display for Error {
             Self::Usage(error) => error.fmt(f),
             Self::Column(error) => error.fmt(f),
             Self::Param(error) => error.fmt(f),
+            Self::Bulk(error) => error.fmt(f),
         }
     }
 }
@@ -154,6 +168,7 @@ impl std::error::Error for Error {
         match self {
             Self::Io(error) => error.source(),
             Self::Tls(error) => error.source(),
+            Self::Bulk(error) => error.error.source(),
             _ => None,
         }
     }

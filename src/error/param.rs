@@ -30,6 +30,10 @@ impl fmt::Display for ParamError {
         write!(f, "parameter {} cannot be sent: ", self.index)?;
         f.write_str(match self.reason {
             ValueError::Range => "no server has such a value (NaN or infinity, or out of range)",
+            ValueError::Indicator => {
+                "DEFAULT and IGNORE exist in bulk executions on MariaDB alone, and long data does \
+                 not exist there"
+            }
             _ => "its value is malformed",
         })
     }

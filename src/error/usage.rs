@@ -16,6 +16,16 @@ pub enum UsageError {
         /// How many may be.
         max: usize,
     },
+    /// A pipeline holds as much as it may: replies are to be read first. Nothing was queued.
+    PipelineFull {
+        /// How many commands may be without a reply.
+        max: usize,
+        /// How many bytes of them may wait to be sent.
+        max_bytes: usize,
+    },
+    /// SQL with parameters was queued behind other commands, and is not prepared yet. Nothing was
+    /// queued.
+    NotPrepared,
     /// A statement, or another argument, is longer than the protocol can carry.
     TooLong {
         /// What is too long.
@@ -190,6 +200,8 @@ impl UsageError {
         match self {
             Self::NotReady
             | Self::TooManyCommands { .. }
+            | Self::PipelineFull { .. }
+            | Self::NotPrepared
             | Self::TooLong { .. }
             | Self::NotSupported { .. }
             | Self::Nul { .. }
@@ -225,6 +237,15 @@ impl fmt::Display for UsageError {
             Self::TooManyCommands { max } => {
                 write!(f, "{max} commands are unanswered: read replies before sending more")
             }
+            Self::PipelineFull { max, max_bytes } => write!(
+                f,
+                "the pipeline is full, with {max} commands or {max_bytes} bytes to send: read \
+                 replies while it has no room"
+            ),
+            Self::NotPrepared => f.write_str(
+                "the pipeline cannot prepare a statement behind other commands: prepare it before \
+                 them",
+            ),
             Self::TooLong { what, max } => {
                 write!(f, "the {what} is longer than the {max} bytes that the protocol can carry")
             }

@@ -7,13 +7,13 @@ use super::exchange::Reply;
 use crate::attributes::QueryAttributes;
 use crate::error::{Result, UsageError};
 use crate::wire::packet::{self, PacketStart};
-use crate::wire::{Capabilities, Command, Execute};
+use crate::wire::{BulkExecute, Capabilities, Command, Execute};
 
 /// The most that one command can carry, in bytes: the protocol's own cap (F-09).
 const MAX_COMMAND: usize = 1 << 30;
 
 /// How many commands may wait for their replies: what a front sends together, with room.
-const MAX_UNANSWERED: usize = 1024;
+pub(crate) const MAX_UNANSWERED: usize = 1024;
 
 impl Connection {
     /// Runs SQL through the text protocol.
@@ -86,11 +86,35 @@ impl Connection {
         flags: u8,
         parameters: impl FnOnce(&mut Vec<u8>) -> Result<()>,
     ) -> Result<()> {
+        let command = Command::StmtExecute(Execute { statement, flags, parameters: &[] });
+        self.execution(statement, command, parameters)
+    }
+
+    /// Executes a prepared statement with many rows of parameters; MariaDB only. The reply is an OK
+    /// or a binary result set. `flags` are those of [`BulkExecute`], and `rows` appends what
+    /// [`BulkRows`](crate::wire::BulkRows) describes; if it fails, nothing is sent.
+    pub fn execute_bulk<T>(
+        &mut self,
+        statement: u32,
+        flags: u16,
+        rows: impl FnOnce(&mut Vec<u8>) -> Result<T>,
+    ) -> Result<T> {
+        let command = Command::StmtBulkExecute(BulkExecute { statement, flags, parameters: &[] });
+        self.execution(statement, command, rows)
+    }
+
+    /// Sends a command whose end a caller's code appends.
+    fn execution<T>(
+        &mut self,
+        statement: u32,
+        command: Command<'_>,
+        append: impl FnOnce(&mut Vec<u8>) -> Result<T>,
+    ) -> Result<T> {
         self.check_ready()?;
         let max = self.limits.max_command.min(MAX_COMMAND);
         let draft = Draft::begin(self.send.buffer());
-        Command::StmtExecute(Execute { statement, flags, parameters: &[] }).encode(draft.out);
-        parameters(draft.out)?;
+        command.encode(draft.out);
+        let appended = append(draft.out)?;
         if draft.payload_len() > max {
             let max = u64::try_from(max).unwrap_or(u64::MAX);
             return Err(UsageError::TooLong { what: "parameter list", max }.into());
@@ -98,7 +122,7 @@ impl Connection {
         let sequence = draft.finish();
         let sequence = self.seal_command(sequence).map_err(|fault| self.die(fault))?;
         self.unanswered.push_back((Reply::Binary { statement }, sequence));
-        Ok(())
+        Ok(appended)
     }
 
     /// Asks for up to `rows` rows of a statement's cursor; the reply is rows and [`Step::Done`].

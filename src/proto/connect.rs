@@ -73,7 +73,9 @@ const OPTIONAL: Capabilities = Capabilities::FOUND_ROWS
     .with(Capabilities::CAN_HANDLE_EXPIRED_PASSWORDS)
     .with(Capabilities::QUERY_ATTRIBUTES)
     .with(Capabilities::LOCAL_FILES)
-    .with(Capabilities::MARIADB_PROGRESS);
+    .with(Capabilities::MARIADB_PROGRESS)
+    .with(Capabilities::MARIADB_STMT_BULK_OPERATIONS)
+    .with(Capabilities::MARIADB_BULK_UNIT_RESULTS);
 
 /// What a connection needs to log in.
 #[derive(Clone, Debug)]
@@ -90,8 +92,8 @@ pub struct Login {
     /// The default database.
     pub database: Option<String>,
     /// Optional capabilities: `FOUND_ROWS`, `IGNORE_SPACE`, `INTERACTIVE`, `MULTI_STATEMENTS`,
-    /// `CAN_HANDLE_EXPIRED_PASSWORDS`, `LOCAL_FILES`, `QUERY_ATTRIBUTES`, `MARIADB_PROGRESS`. Others
-    /// are ignored.
+    /// `CAN_HANDLE_EXPIRED_PASSWORDS`, `LOCAL_FILES`, `QUERY_ATTRIBUTES`, `MARIADB_PROGRESS`,
+    /// `MARIADB_STMT_BULK_OPERATIONS`, `MARIADB_BULK_UNIT_RESULTS`. Others are ignored.
     pub options: Capabilities,
     /// Encoded connection attributes, see [`ConnectAttributes::push`].
     pub attributes: Vec<u8>,

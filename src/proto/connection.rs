@@ -643,6 +643,12 @@ impl Connection {
         matches!(self.state, State::Idle) && self.unanswered.is_empty()
     }
 
+    /// How many commands were given whose replies are not complete.
+    #[must_use]
+    pub fn unanswered(&self) -> usize {
+        self.unanswered.len()
+    }
+
     /// How far the commands got that are not answered yet.
     #[must_use]
     pub fn unanswered_sent(&self) -> Sent {

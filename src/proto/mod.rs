@@ -50,6 +50,8 @@ mod transport;
 mod view;
 mod watch;
 
+#[cfg(any(feature = "tokio", feature = "blocking"))]
+pub(crate) use command::MAX_UNANSWERED;
 pub use connect::{Login, TlsPlan, Transport};
 pub use connection::{Connection, Step};
 pub use exchange::Done;

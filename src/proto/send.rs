@@ -26,6 +26,11 @@ impl SendBuf {
 
     /// Where packets are appended.
     pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
+        // Whoever appends before all was sent, again and again, must not keep what was sent.
+        if self.sent >= KEPT_CAPACITY && self.sent >= self.buf.len() / 2 && !self.secret {
+            self.buf.drain(..self.sent);
+            self.sent = 0;
+        }
         &mut self.buf
     }
 

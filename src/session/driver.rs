@@ -17,6 +17,10 @@ use crate::proto::Step;
 /// How long a session that closes waits for the transport to take its farewell (T-101).
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// From how many bytes on commands are written while more of them may come, in bytes: enough to
+/// make the system call cheap, and few enough that the server has something to do meanwhile.
+const WORTH_A_WRITE: usize = 16 << 10;
+
 impl Session {
     /// The connection's next step that is not a wish for input.
     pub(super) async fn step(&mut self) -> Result<Step> {
@@ -104,6 +108,21 @@ impl Session {
             }
         })
         .await
+    }
+
+    /// Writes what the transport takes now, once it is worth a write.
+    pub(super) async fn write_some(&mut self) {
+        if self.connection.send_buf().len() < WORTH_A_WRITE || self.write_error.is_some() {
+            return;
+        }
+        poll_fn(|cx| {
+            // The server may have said why it stopped listening: whoever reads on tells.
+            if let Poll::Ready(Err(error)) = self.poll_send(cx) {
+                self.write_error = Some(error);
+            }
+            Poll::Ready(())
+        })
+        .await;
     }
 
     /// Writes what is to be written and reads what is there, until some input came.

@@ -54,6 +54,7 @@ impl Session {
     }
 
     /// Executes a statement with its parameters, and with the attributes if the server takes such.
+    /// `types` are those that it knows.
     pub(super) fn send_execute(
         &mut self,
         statement: u32,
@@ -61,15 +62,63 @@ impl Session {
         params: &impl Params,
         types: &mut Vec<ParameterType>,
     ) -> Result<()> {
-        let Some(attributes) = self.connection.attributes().cloned() else {
-            return self.connection.execute(statement, flags, |out| encode(params, types, out));
-        };
-        // The types are sent every time.
-        types.clear();
-        if params.count() == 0 && attributes.is_empty() {
-            return self.connection.execute(statement, flags, |_| Ok(()));
-        }
-        let flags = flags | Execute::PARAMETER_COUNT_AVAILABLE;
-        self.connection.execute(statement, flags, |out| encode_with(params, &attributes, out))
+        let attributes = self.connection.attributes().cloned();
+        let more = attributes_flag(attributes.as_ref(), params);
+        self.connection.execute(statement, flags | more, |out| {
+            encode_either(attributes.as_ref(), params, types, true, out)
+        })
     }
+
+    /// [`send_execute`](Self::send_execute) without a cursor; see [`encode`] for the types.
+    pub(super) fn send_typed(
+        &mut self,
+        statement: u32,
+        params: &impl Params,
+        types: &mut Vec<ParameterType>,
+        taken: bool,
+    ) -> Result<()> {
+        let attributes = self.connection.attributes().cloned();
+        let flags = attributes_flag(attributes.as_ref(), params);
+        self.connection.execute(statement, flags, |out| {
+            encode_either(attributes.as_ref(), params, types, taken, out)
+        })
+    }
+
+    /// What [`send_typed`](Self::send_typed) sends: the flags, and the rest appended.
+    pub(super) fn encode_typed(
+        &self,
+        params: &impl Params,
+        types: &mut Vec<ParameterType>,
+        taken: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<u8> {
+        let attributes = self.connection.attributes();
+        encode_either(attributes, params, types, taken, out)?;
+        Ok(attributes_flag(attributes, params))
+    }
+}
+
+fn attributes_flag(attributes: Option<&QueryAttributes>, params: &impl Params) -> u8 {
+    match attributes {
+        Some(attributes) if params.count() > 0 || !attributes.is_empty() => {
+            Execute::PARAMETER_COUNT_AVAILABLE
+        }
+        _ => 0,
+    }
+}
+
+fn encode_either(
+    attributes: Option<&QueryAttributes>,
+    params: &impl Params,
+    types: &mut Vec<ParameterType>,
+    taken: bool,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let Some(attributes) = attributes else { return encode(params, types, taken, out) };
+    // The types are sent every time.
+    types.clear();
+    if params.count() == 0 && attributes.is_empty() {
+        return Ok(());
+    }
+    encode_with(params, attributes, out)
 }

@@ -1,6 +1,7 @@
 //! Sockets, timeouts, and the session over [`Connection`]: the tokio front, and what the blocking
 //! front wraps.
 
+mod bulk;
 mod cancel;
 mod change_user;
 mod chunked;
@@ -15,6 +16,7 @@ mod leave;
 mod lifeline;
 mod load;
 mod long_data;
+mod pipeline;
 #[cfg(feature = "pool")]
 mod pool;
 mod redirect;
@@ -33,6 +35,7 @@ mod transaction;
 
 use std::sync::Arc;
 
+pub use bulk::BulkRow;
 pub use cancel::CancelHandle;
 pub use chunked::{ChunkedRow, Field};
 #[cfg(feature = "blocking")]
@@ -40,6 +43,7 @@ pub(crate) use connect::Front;
 pub use cursor::Cursor;
 #[cfg(feature = "blocking")]
 pub(crate) use input::Std as StdInput;
+pub use pipeline::Pipeline;
 #[cfg(feature = "pool")]
 pub use pool::{Pool, PoolHooks, PoolStatus, PooledSession};
 #[cfg(feature = "stream")]
@@ -210,10 +214,7 @@ impl Session {
     /// Executes a statement; `true` if its first result is a result set.
     async fn run(&mut self, statement: &Statement, params: &impl Params) -> Result<bool> {
         self.check_owner(statement)?;
-        let (wanted, given) = (statement.parameters(), params.count());
-        if wanted != given {
-            return Err(UsageError::ParameterCount { statement: wanted, given }.into());
-        }
+        statement.check_count(params)?;
         self.settle().await?;
         let handle = self.handle(statement).await?;
         self.lifeline.run()?;
@@ -437,6 +438,19 @@ impl Session {
     fn end_statement(&mut self) {
         self.lifeline.end();
         self.clock.end_statement();
+    }
+
+    /// Skips what is left of the replies in front of the last `due` commands.
+    async fn skip_until(&mut self, due: usize) -> Result<()> {
+        while self.connection.unanswered() > due {
+            self.connection.skip_rows();
+            match self.step().await {
+                // It was about what nobody looked at.
+                Err(error) if !error.is_fatal() => {}
+                step => drop(step?),
+            }
+        }
+        Ok(())
     }
 
     /// Waits for the end of a command that returns no rows.

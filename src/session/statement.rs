@@ -10,6 +10,7 @@ use super::trace::Span;
 use crate::columns::Columns;
 use crate::error::{Error, Result, ServerError, UsageError};
 use crate::named::NamedSql;
+use crate::params::Params;
 use crate::proto::Step;
 use crate::wire::PrepareOk;
 use crate::wire::statement::ParameterType;
@@ -94,6 +95,15 @@ impl Statement {
     pub fn with_fetch_size(mut self, rows: u32) -> Self {
         self.fetch_size = rows;
         self
+    }
+
+    /// Fails unless there is a parameter for each `?`.
+    pub(super) fn check_count(&self, params: &impl Params) -> Result<()> {
+        let (wanted, given) = (self.parameters(), params.count());
+        if wanted == given {
+            return Ok(());
+        }
+        Err(UsageError::ParameterCount { statement: wanted, given }.into())
     }
 
     pub(super) fn fetch_size(&self) -> u32 {
@@ -230,12 +240,29 @@ impl Session {
         Ok(prepared.second.get_or_init(|| second))
     }
 
+    /// [`handle`](Self::handle) without a cursor, if it takes no round trip.
+    pub(super) fn handle_at_hand<'s>(&self, statement: &'s Statement) -> Option<&'s Handle> {
+        let prepared = &*statement.prepared;
+        if self.is_mariadb() || prepared.columns.is_empty() {
+            return Some(&prepared.first);
+        }
+        match prepared.first_has_cursor.get_or_init(|| false) {
+            false => Some(&prepared.first),
+            true => prepared.second.get(),
+        }
+    }
+
+    /// The cached statement of this SQL. Servers bind a statement's names to the default database
+    /// of when it was prepared, so it is one of the present database.
+    pub(super) fn statement_at_hand(&mut self, sql: &str) -> Option<Statement> {
+        self.statements.follow(self.connection.server().database());
+        self.statements.get(sql)
+    }
+
     /// The statement of this SQL: the cached one, or a new one; and which of both.
     pub(super) async fn cached(&mut self, sql: &str) -> Result<(Statement, bool)> {
         self.drain().await?;
-        // Servers bind a statement's names to the default database of when it was prepared.
-        self.statements.follow(self.connection.server().database());
-        if let Some(statement) = self.statements.get(sql) {
+        if let Some(statement) = self.statement_at_hand(sql) {
             return Ok((statement, true));
         }
         // Room is made before: at a server's limit there would be none for the new one (E-90).

@@ -121,6 +121,7 @@ mod on {
             Error::Column(_) => "column",
             Error::Param(_) => "param",
             Error::Timeout(_) => "timeout",
+            Error::Bulk(error) => name(error.error()),
         }
     }
 }

@@ -130,11 +130,14 @@ impl Session {
         let first = options.set_transaction();
         if let Some(sql) = &first {
             self.connection.query(sql.as_bytes())?;
+            if !self.config.pipelining {
+                self.finish_command().await?;
+            }
         }
         self.connection.query(options.start_transaction().as_bytes())?;
         // From here on a dropped future leaves a transaction that may be open.
         self.rollback = Some(0);
-        if first.is_some() {
+        if first.is_some() && self.config.pipelining {
             self.finish_command().await?;
         }
         self.finish_command().await?;

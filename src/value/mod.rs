@@ -13,6 +13,7 @@
 
 #[cfg(feature = "bigdecimal")]
 mod bigdecimal;
+mod bulk_value;
 #[cfg(any(feature = "chrono", feature = "time", feature = "jiff"))]
 mod calendar;
 #[cfg(feature = "chrono")]
@@ -37,11 +38,12 @@ mod to_value;
 mod uuid;
 mod vector;
 
+pub use bulk_value::BulkValue;
 pub use decimal::Decimal;
 pub(crate) use kind::Kind;
 pub use owned::Value;
 pub use temporal::{Date, DateTime, Time};
-pub use to_value::{LongData, ToValue};
+pub use to_value::{LongData, Presence, ToValue};
 
 use crate::columns::ColumnInfo;
 use crate::error::ValueError;

@@ -43,6 +43,28 @@ pub trait ToValue {
     /// Appends the value's binary form: for strings and blobs with a length-encoded length, for
     /// temporal types with a byte of length. Not called for NULL.
     fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError>;
+
+    /// Whether there is a value, or what stands in its place. Those that wrap another type ask it;
+    /// what is neither a value nor NULL has no [`parameter_type`](Self::parameter_type).
+    fn presence(&self) -> Presence {
+        self.parameter_type().map_or(Presence::Null, |_| Presence::Value)
+    }
+}
+
+/// What a parameter is: a value, or something in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Presence {
+    /// A value.
+    Value,
+    /// NULL.
+    Null,
+    /// The default of the column that the parameter stands for; in bulk executions on MariaDB.
+    Default,
+    /// The column stays as it is; in bulk executions on MariaDB.
+    Ignore,
+    /// The value was sent before, see [`LongData`].
+    Sent,
 }
 
 /// Stands in the place of a parameter whose value was sent by `Session::send_long_data`: it is
@@ -57,6 +79,10 @@ impl ToValue for LongData {
 
     fn write(&self, _: &mut Vec<u8>) -> Result<(), ValueError> {
         Ok(())
+    }
+
+    fn presence(&self) -> Presence {
+        Presence::Sent
     }
 }
 
@@ -275,6 +301,10 @@ impl<T: ToValue> ToValue for Option<T> {
     fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
         self.as_ref().map_or(Ok(()), |value| value.write(out))
     }
+
+    fn presence(&self) -> Presence {
+        self.as_ref().map_or(Presence::Null, T::presence)
+    }
 }
 
 macro_rules! pointers {
@@ -286,6 +316,10 @@ macro_rules! pointers {
 
             fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
                 (**self).write(out)
+            }
+
+            fn presence(&self) -> Presence {
+                (**self).presence()
             }
         })+
     };
@@ -305,5 +339,9 @@ impl<T: ToValue + ToOwned + ?Sized> ToValue for Cow<'_, T> {
 
     fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
         (**self).write(out)
+    }
+
+    fn presence(&self) -> Presence {
+        (**self).presence()
     }
 }

@@ -1,5 +1,6 @@
 //! What the client asks for (part 4 of the protocol notes).
 
+use super::bulk::BulkExecute;
 use super::error::{DecodeError, Malformed};
 use super::reader::Reader;
 use super::statement::Execute;
@@ -26,6 +27,8 @@ pub enum Command<'a> {
     StmtPrepare(&'a [u8]),
     /// COM_STMT_EXECUTE.
     StmtExecute(Execute<'a>),
+    /// COM_STMT_BULK_EXECUTE: a statement with many rows of parameters; MariaDB only.
+    StmtBulkExecute(BulkExecute<'a>),
     /// COM_STMT_SEND_LONG_DATA: appends to a parameter's value; no reply.
     StmtSendLongData {
         /// The statement's id.
@@ -60,6 +63,7 @@ impl<'a> Command<'a> {
     const STMT_RESET: u8 = 0x1A;
     const STMT_FETCH: u8 = 0x1C;
     const RESET_CONNECTION: u8 = 0x1F;
+    const STMT_BULK_EXECUTE: u8 = 0xFA;
 
     /// Reads a command, as a server does.
     pub fn decode(payload: &'a [u8]) -> Result<Self, DecodeError> {
@@ -72,6 +76,7 @@ impl<'a> Command<'a> {
             Self::RESET_CONNECTION => Self::ResetConnection,
             Self::STMT_PREPARE => Self::StmtPrepare(reader.take_rest()),
             Self::STMT_EXECUTE => Self::StmtExecute(Execute::decode(&mut reader)?),
+            Self::STMT_BULK_EXECUTE => Self::StmtBulkExecute(BulkExecute::decode(&mut reader)?),
             Self::STMT_SEND_LONG_DATA => Self::StmtSendLongData {
                 statement: reader.u32()?,
                 parameter: reader.u16()?,
@@ -108,6 +113,10 @@ impl<'a> Command<'a> {
                 out.put_u8(Self::STMT_EXECUTE);
                 execute.encode(out);
             }
+            Self::StmtBulkExecute(execute) => {
+                out.put_u8(Self::STMT_BULK_EXECUTE);
+                execute.encode(out);
+            }
             Self::StmtSendLongData { statement, parameter, data } => {
                 out.put_u8(Self::STMT_SEND_LONG_DATA);
                 out.put_u32(statement);
@@ -137,6 +146,7 @@ impl<'a> Command<'a> {
             Self::Quit | Self::Ping | Self::ResetConnection => (1, 0),
             Self::InitDb(rest) | Self::Query(rest) | Self::StmtPrepare(rest) => (1, rest.len()),
             Self::StmtExecute(execute) => (10, execute.parameters.len()),
+            Self::StmtBulkExecute(execute) => (7, execute.parameters.len()),
             Self::StmtSendLongData { data, .. } => (7, data.len()),
             Self::StmtClose(_) | Self::StmtReset(_) => (5, 0),
             Self::StmtFetch { .. } => (9, 0),
@@ -162,6 +172,7 @@ mod tests {
             Command::StmtExecute(Execute { statement: 7, flags: 1, parameters: &[0, 1, 2] }),
             Command::StmtSendLongData { statement: 7, parameter: 65_535, data: b"abc" },
             Command::StmtSendLongData { statement: 7, parameter: 0, data: b"" },
+            Command::StmtBulkExecute(BulkExecute { statement: 7, flags: 192, parameters: &[3, 0] }),
             Command::StmtClose(u32::MAX),
             Command::StmtReset(7),
             Command::StmtFetch { statement: 7, rows: 1000 },

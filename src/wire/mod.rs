@@ -33,6 +33,7 @@
 pub mod attributes;
 pub mod auth;
 pub mod binary_row;
+pub mod bulk;
 pub mod capability;
 pub mod change_user;
 pub mod code;
@@ -53,6 +54,7 @@ pub(crate) mod writer;
 
 pub use auth::{AuthMoreData, AuthNextFactor, AuthSwitchRequest};
 pub use binary_row::BinaryRow;
+pub use bulk::{BulkExecute, BulkRows, Indicator};
 pub use capability::Capabilities;
 pub use change_user::ChangeUser;
 pub use code::{ColumnFlags, ColumnType, StatusFlags};

@@ -88,8 +88,32 @@ impl ParameterType {
         Self { column_type: ColumnType(code), unsigned: flag & Self::UNSIGNED != 0 }
     }
 
-    pub(super) fn encode(self) -> [u8; 2] {
+    /// The types that these bytes are, two each.
+    pub(super) fn decode_all(bytes: &[u8]) -> impl Iterator<Item = Self> {
+        bytes.chunks_exact(2).filter_map(|pair| {
+            let (&code, &flag) = (pair.first()?, pair.last()?);
+            Some(Self::decode([code, flag]))
+        })
+    }
+
+    /// The two bytes of the type.
+    #[must_use]
+    pub const fn encode(self) -> [u8; 2] {
         [self.column_type.0, if self.unsigned { Self::UNSIGNED } else { 0 }]
+    }
+
+    /// Reads a value of this type; `None` for types whose values have no bytes.
+    pub(super) fn read<'a>(self, reader: &mut Reader<'a>) -> Result<Option<&'a [u8]>, DecodeError> {
+        Ok(match Layout::of(self.column_type) {
+            Layout::Fixed(length) => Some(reader.bytes(usize::from(length))?),
+            Layout::LengthEncoded => Some(reader.lenenc_bytes()?),
+            Layout::Temporal => {
+                let length = reader.u8()?;
+                Some(reader.bytes(usize::from(length))?)
+            }
+            Layout::Nothing => None,
+            Layout::Unknown => return Err(reader.error(Malformed::Field("type"))),
+        })
     }
 }
 
@@ -178,10 +202,7 @@ impl<'a> Parameters<'a> {
 
     /// The new types, in the parameters' order; none when the last ones hold.
     pub fn types(&self) -> impl Iterator<Item = ParameterType> + use<'a> {
-        self.types.chunks_exact(2).filter_map(|pair| {
-            let (&code, &flag) = (pair.first()?, pair.last()?);
-            Some(ParameterType::decode([code, flag]))
-        })
+        ParameterType::decode_all(self.types)
     }
 
     /// The values in their order, given the types that hold; `None` is NULL.
@@ -194,16 +215,7 @@ impl<'a> Parameters<'a> {
                 values.push(None);
                 continue;
             }
-            values.push(match Layout::of(parameter_type.column_type) {
-                Layout::Fixed(length) => Some(reader.bytes(usize::from(length))?),
-                Layout::LengthEncoded => Some(reader.lenenc_bytes()?),
-                Layout::Temporal => {
-                    let length = reader.u8()?;
-                    Some(reader.bytes(usize::from(length))?)
-                }
-                Layout::Nothing => None,
-                Layout::Unknown => return Err(reader.error(Malformed::Field("type"))),
-            });
+            values.push(parameter_type.read(&mut reader)?);
         }
         reader.finish()?;
         Ok(values)

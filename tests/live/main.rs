@@ -29,6 +29,7 @@ mod servers;
 
 mod accounts;
 mod attributes;
+mod bulk;
 mod calls;
 mod capture;
 mod certificates;
@@ -49,6 +50,7 @@ mod load_local;
 mod login_matrix;
 mod names;
 mod options;
+mod pipelines;
 mod queries;
 mod random;
 mod relay;

@@ -10,8 +10,8 @@ use library::blocking;
 use library::error::Result;
 use library::wire::StatusFlags;
 use library::{
-    Batch, Column, Columns, Config, Cursor, Done, FromRow, Params, Query, Row, Statement,
-    TransactionOptions,
+    Batch, BulkDone, BulkRow, Column, Columns, Config, Cursor, Done, FromRow, Params, Query, Row,
+    Statement, TransactionOptions,
 };
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
@@ -26,6 +26,35 @@ pub struct Transaction<'s>(blocking::Transaction<'s>);
 
 #[derive(Debug)]
 pub struct Rows<'s>(blocking::Rows<'s>);
+
+#[derive(Debug)]
+pub struct Pipeline<'s>(blocking::Pipeline<'s>);
+
+impl Pipeline<'_> {
+    pub async fn query(&mut self, query: impl Query, params: impl Params) -> Result<()> {
+        self.0.query(query, params)
+    }
+
+    pub async fn ping(&mut self) -> Result<()> {
+        self.0.ping()
+    }
+
+    pub async fn next_reply(&mut self) -> Option<Result<Rows<'_>>> {
+        self.0.next_reply().map(|reply| reply.map(Rows))
+    }
+
+    pub fn has_room(&self) -> bool {
+        self.0.has_room()
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
 
 #[derive(Debug)]
 pub struct ChunkedRow<'r>(blocking::ChunkedRow<'r>);
@@ -135,6 +164,27 @@ macro_rules! session {
 
             pub async fn reset_statement(&mut self, statement: &Statement) -> Result<()> {
                 self.0.reset_statement(statement)
+            }
+
+            pub fn pipeline(&mut self) -> Pipeline<'_> {
+                Pipeline(self.0.pipeline())
+            }
+
+            pub async fn bulk<P: Params>(
+                &mut self,
+                statement: &Statement,
+                rows: impl IntoIterator<Item = P>,
+            ) -> Result<BulkDone> {
+                self.0.bulk(statement, rows)
+            }
+
+            pub async fn bulk_each<P: Params>(
+                &mut self,
+                statement: &Statement,
+                rows: impl IntoIterator<Item = P>,
+                each: impl FnMut(BulkRow),
+            ) -> Result<BulkDone> {
+                self.0.bulk_each(statement, rows, each)
             }
 
             pub async fn begin(&mut self) -> Result<Transaction<'_>> {

@@ -15,7 +15,7 @@
 extern crate mywire as library;
 extern crate self as mywire;
 
-pub use front::{ChunkedRow, Field, Rows, Session, Transaction};
+pub use front::{ChunkedRow, Field, Pipeline, Rows, Session, Transaction};
 pub use library::*;
 
 /// What only futures can do is not tested here.
@@ -35,6 +35,8 @@ mod transactions;
 
 #[path = "../live/accounts.rs"]
 mod accounts;
+#[path = "../live/bulk.rs"]
+mod bulk;
 #[path = "../live/calls.rs"]
 mod calls;
 #[path = "../live/certificates.rs"]
@@ -61,6 +63,8 @@ mod leaving;
 mod names;
 #[path = "../live/options.rs"]
 mod options;
+#[path = "../live/pipelines.rs"]
+mod pipelines;
 #[path = "../live/queries.rs"]
 mod queries;
 #[path = "../live/random.rs"]

@@ -34,8 +34,9 @@ fn model_of_login(greeting: &Greeting<'_>) -> Vec<u8> {
     login.extend_from_slice(&(1_u32 << 30).to_le_bytes());
     login.push(45);
     login.extend_from_slice(&[0; 19]);
-    // MARIADB_EXTENDED_METADATA and MARIADB_CACHE_METADATA, or nothing.
-    login.extend_from_slice(&[if mariadb { 0x18 } else { 0 }, 0, 0, 0]);
+    // MARIADB_STMT_BULK_OPERATIONS, MARIADB_EXTENDED_METADATA, MARIADB_CACHE_METADATA and
+    // MARIADB_BULK_UNIT_RESULTS, or nothing.
+    login.extend_from_slice(&[if mariadb { 4 + 8 + 16 + 32 } else { 0 }, 0, 0, 0]);
     login.extend_from_slice(b"app\0");
     if mariadb {
         login.push(20);

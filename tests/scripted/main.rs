@@ -20,6 +20,7 @@ mod login;
 mod login_bytes;
 mod long_data;
 mod pieces;
+mod pipelines;
 mod plugins;
 mod replies;
 mod rows;

@@ -251,6 +251,12 @@ impl Session {
                             Ok(())
                         })
                     }
+                    Command::StmtBulkExecute(execute) => {
+                        connection.execute_bulk(execute.statement, execute.flags, |out| {
+                            out.extend_from_slice(execute.parameters);
+                            Ok(())
+                        })
+                    }
                     Command::StmtSendLongData { statement, parameter, data } => {
                         connection.send_long_data(statement, parameter, data)
                     }

@@ -28,6 +28,14 @@ pub fn command(
             Command::StmtExecute(Execute { parameters: &encoded, ..execute }).encode(out);
             fields
         }
+        Command::StmtBulkExecute(execute) => {
+            let fields = named("STMT_BULK_EXECUTE", execute.statement);
+            let mut encoded = Vec::new();
+            let fields = bulk(&execute, block, fields, &mut encoded)?;
+            out.clear();
+            Command::StmtBulkExecute(BulkExecute { parameters: &encoded, ..execute }).encode(out);
+            fields
+        }
         Command::StmtSendLongData { statement, parameter, data } => {
             named("STMT_SEND_LONG_DATA", statement).put("parameter", parameter).bytes("data", data)
         }
@@ -78,13 +86,52 @@ fn parameters(
     Parameters::encode_types((!new.is_empty()).then_some(&new[..]), out);
     for (value, one) in values.iter().zip(&types) {
         let Some(value) = value else { continue };
-        let layout = Layout::of(one.column_type);
-        // A row of this value alone: 0x00, a byte of NULL bits, the value.
-        let mut row = Vec::new();
-        BinaryRow::encode([(layout, Some(*value))].into_iter(), &mut row);
-        out.extend_from_slice(&row[2..]);
+        push_value(value, *one, out);
     }
     Ok(fields)
+}
+
+fn bulk(
+    execute: &BulkExecute<'_>,
+    block: &Block,
+    mut fields: Fields,
+    out: &mut Vec<u8>,
+) -> Result<Fields, DecodeError> {
+    let count = block.header("parameters").parse().unwrap();
+    let mut rows = BulkRows::decode(execute, count)?;
+    let new: Vec<ParameterType> = rows.types().collect();
+    fields = fields.put("unit_results", execute.flags & BulkExecute::UNIT_RESULTS != 0);
+    for (index, one) in new.iter().enumerate() {
+        fields = fields.put(format!("type[{index}]"), type_name(*one));
+        out.extend_from_slice(&one.encode());
+    }
+    let types = if new.is_empty() { types(block.header("types")) } else { new };
+    let mut number = 0;
+    while let Some(row) = rows.next_row(&types)? {
+        for (index, (cell, one)) in row.into_iter().zip(&types).enumerate() {
+            let text = match cell {
+                Ok(value) => shown(value, *one),
+                Err(Indicator::NULL) => String::from("NULL"),
+                Err(Indicator::DEFAULT) => String::from("DEFAULT"),
+                Err(_) => String::from("IGNORE"),
+            };
+            fields = fields.put(format!("row[{number}][{index}]"), text);
+            out.push(cell.err().unwrap_or(Indicator::VALUE).0);
+            if let Ok(value) = cell {
+                push_value(value, *one, out);
+            }
+        }
+        number += 1;
+    }
+    Ok(fields)
+}
+
+/// Appends a value in its type's layout.
+fn push_value(value: &[u8], one: ParameterType, out: &mut Vec<u8>) {
+    // A row of this value alone: 0x00, a byte of NULL bits, the value.
+    let mut row = Vec::new();
+    BinaryRow::encode([(Layout::of(one.column_type), Some(value))].into_iter(), &mut row);
+    out.extend_from_slice(&row[2..]);
 }
 
 /// The fields of a row, whose columns' types the vector names.

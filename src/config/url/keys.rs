@@ -7,7 +7,7 @@ use super::super::{CaSource, ClientIdentity, Compression, SocketOptions, SslMode
 use super::escape::{decode, decode_text};
 use super::{Config, ConfigError, Endpoint, PemSource};
 
-const KEYS: [&str; 35] = [
+const KEYS: [&str; 36] = [
     "ssl-mode",
     "ssl-ca",
     "ssl-fingerprint",
@@ -29,6 +29,7 @@ const KEYS: [&str; 35] = [
     "handle-expired-passwords",
     "connect-attributes",
     "program-name",
+    "pipelining",
     "collation",
     "sql-mode",
     "time-zone",
@@ -161,6 +162,7 @@ impl Options {
                 config.limits.max_command =
                     digits(&value).ok_or_else(|| bad_value(key, "a number of bytes"))?;
             }
+            "pipelining" => config.pipelining = boolean(key, &value)?,
             "collation" => config.collation = Some(value),
             "max-packet" => {
                 config.limits.max_packet =
@@ -250,6 +252,7 @@ pub(super) fn print(config: &Config) -> Vec<(&'static str, String)> {
         ("interactive", config.interactive, false),
         ("handle-expired-passwords", config.handle_expired_passwords, false),
         ("connect-attributes", config.send_connect_attributes, true),
+        ("pipelining", config.pipelining, true),
     ] {
         if value != default {
             pairs.push((key, value.to_string()));
