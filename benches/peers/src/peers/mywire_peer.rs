@@ -1,6 +1,5 @@
 //! mywire: rows by `next_batch`, or by `next`.
 
-use mywire::value::FromValue;
 use mywire::{Config, Date, DateTime, Row, Rows, Session, SslMode};
 
 use super::{point_id, runtime};
@@ -22,14 +21,12 @@ macro_rules! rust_type {
 macro_rules! decode {
     ($row:ident $sum:ident $a:ident $b:ident $c:ident $d:ident $e:ident $f:ident $g:ident $h:ident
      $i:ident $j:ident $k:ident $l:ident $m:ident $n:ident $o:ident $p:ident $($more:ident)+) => {{
-        let mut values = $row.iter();
+        let mut values = $row.reader();
         decode!(@each values $sum $a $b $c $d $e $f $g $h $i $j $k $l $m $n $o $p $($more)+);
     }};
     (@each $values:ident $sum:ident $($kind:ident)+) => {
-        $(match $values.next().expect("a value").expect("well formed") {
-            Some(raw) => <rust_type!($kind)>::from_value(raw).expect("the type").fold($sum),
-            None => <rust_type!($kind)>::from_null().expect("a null").fold($sum),
-        })+
+        $($values.read::<rust_type!($kind)>().expect("a value").fold($sum);)+
+        $values.finish().expect("the row's end")
     };
     ($row:ident $sum:ident $($kind:ident)+) => {
         $row.decode::<($(rust_type!($kind),)+)>().expect("the types").fold($sum)
