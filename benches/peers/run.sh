@@ -26,7 +26,7 @@ libmariadb() {
   realpath "$dir/client"
 }
 
-cargo build --release --locked >&2
+cargo build --release >&2
 if client=$(libmariadb); then export MYWIRE_PEERS_LIBMARIADB=$client; else say "libmariadb could not be had: left out"; fi
 if [ -z "${MYWIRE_PEERS_URL:-}" ]; then
   eval "$(bash ../../tests/servers/servers.sh up --lease $$ mariadb118)"

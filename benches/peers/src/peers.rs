@@ -10,8 +10,8 @@ mod zero_mysql_peer;
 use crate::{Account, Sum, Task};
 
 /// The clients that are part of this program, in the order of the report.
-pub const PEERS: [&str; 6] =
-    ["mywire", "mywire-next", "mysql_async", "mysql", "sqlx", "zero-mysql"];
+pub const PEERS: [&str; 7] =
+    ["mywire", "mywire-next", "mywire-blocking", "mysql_async", "mysql", "sqlx", "zero-mysql"];
 
 /// Whether a client can do a task with typed values.
 pub fn can(peer: &str, task: &Task) -> bool {
@@ -21,6 +21,7 @@ pub fn can(peer: &str, task: &Task) -> bool {
         // The tuple is the same; only the way to the row differs.
         ("mywire-next", Task::Rows { .. }) => true,
         ("mywire-next", _) => false,
+        ("mywire-blocking", _) => !matches!(task, Task::Rows { .. }),
         ("floor", Task::Rows { shape, .. }) => {
             matches!(shape.name, "ints8" | "strings4" | "bytes4")
         }
@@ -36,6 +37,7 @@ pub fn run(peer: &str, account: &Account, task: &Task) -> Sum {
         "floor" => drain::floor(account, task),
         "mywire" => mywire_peer::run(account, task, true),
         "mywire-next" => mywire_peer::run(account, task, false),
+        "mywire-blocking" => mywire_peer::run_blocking(account, task),
         "mysql" => mysql_peer::run(account, task),
         "mysql_async" => mysql_async_peer::run(account, task),
         "sqlx" => sqlx_peer::run(account, task),

@@ -75,6 +75,33 @@ pub fn run(account: &Account, task: &Task, batches: bool) -> Sum {
     })
 }
 
+/// The blocking front: point queries and connections.
+pub fn run_blocking(account: &Account, task: &Task) -> Sum {
+    let connect = || {
+        let config: Config = account.url().parse().expect("a URL");
+        let config = config.ssl_mode(SslMode::Disabled);
+        mywire::blocking::Session::connect_with(&config).expect("a session")
+    };
+    let mut sum = Sum::default();
+    match task {
+        Task::Rows { .. } => panic!("no rows"),
+        Task::Point { count } => {
+            let mut session = connect();
+            let statement = session.prepare(&task.sql()).expect("a statement");
+            for i in 0..*count {
+                sum.int(session.fetch_one(&statement, (point_id(i),)).expect("a row"));
+            }
+        }
+        Task::Connect { count } => {
+            for _ in 0..*count {
+                connect().close().expect("a farewell");
+                sum.int(1);
+            }
+        }
+    }
+    sum
+}
+
 async fn connect(account: &Account) -> Session {
     let config: Config = account.url().parse().expect("a URL");
     Session::connect_with(&config.ssl_mode(SslMode::Disabled)).await.expect("a session")
