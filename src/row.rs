@@ -3,6 +3,8 @@
 #[cfg(feature = "serde")]
 mod deserialize;
 mod reader;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;
