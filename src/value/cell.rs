@@ -72,7 +72,7 @@ impl<'r> TextWalk<'r> {
     #[inline(always)]
     pub(crate) fn short_text(&mut self, info: &ColumnInfo) -> Option<Result<&'r str, CellFault>> {
         let (from, length) = self.cells.next_short_cell_and_rest()?;
-        Some(self.checked.text(from, length, info).ok_or(ValueError::Utf8.into()))
+        Some(self.checked.text(from, length, info).ok_or(CellFault::Value(ValueError::Utf8)))
     }
 }
 
@@ -117,7 +117,7 @@ impl<'r> BinaryWalk<'r> {
             return None;
         }
         let (from, length) = self.cells.next_short_cell_and_rest()?;
-        Some(self.checked.text(from, length, info).ok_or(ValueError::Utf8.into()))
+        Some(self.checked.text(from, length, info).ok_or(CellFault::Value(ValueError::Utf8)))
     }
 }
 

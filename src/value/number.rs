@@ -107,7 +107,11 @@ fn short_integer(walk: &mut TextWalk<'_>, info: &ColumnInfo) -> Option<i64> {
 fn signed(walk: &mut BinaryWalk<'_>, info: &ColumnInfo) -> Option<i64> {
     match info.integer {
         Integer::I64 => walk.cells.next_fixed().map(i64::from_le_bytes),
-        _ => narrow(walk, info),
+        _ => {
+            let (number, rest) = narrow(walk.cells, info)?;
+            walk.cells.resume(rest);
+            Some(number)
+        }
     }
 }
 
@@ -116,21 +120,19 @@ fn signed(walk: &mut BinaryWalk<'_>, info: &ColumnInfo) -> Option<i64> {
 fn unsigned(walk: &mut BinaryWalk<'_>, info: &ColumnInfo) -> Option<u64> {
     match info.integer {
         Integer::U64 => walk.cells.next_fixed().map(u64::from_le_bytes),
-        _ => narrow(walk, info)?.try_into().ok(),
+        _ => {
+            let (number, rest) = narrow(walk.cells, info)?;
+            let number = number.try_into().ok()?;
+            walk.cells.resume(rest);
+            Some(number)
+        }
     }
 }
 
-/// The next value of a binary row if it is a signed integer or one of less than 64 bits; nothing is
-/// taken otherwise.
-#[inline(always)]
-fn narrow(walk: &mut BinaryWalk<'_>, info: &ColumnInfo) -> Option<i64> {
-    let (number, rest) = narrow_apart(walk.cells, info)?;
-    walk.cells.resume(rest);
-    Some(number)
-}
-
+/// The next value of a binary row if it is a signed integer or one of less than 64 bits, and what
+/// stands behind it.
 #[inline(never)]
-fn narrow_apart<'r>(mut cells: BinaryCells<'r>, info: &ColumnInfo) -> Option<(i64, &'r [u8])> {
+fn narrow<'r>(mut cells: BinaryCells<'r>, info: &ColumnInfo) -> Option<(i64, &'r [u8])> {
     let number = match info.integer {
         Integer::I64 => i64::from_le_bytes(cells.next_fixed()?),
         Integer::I32 => i32::from_le_bytes(cells.next_fixed()?).into(),
