@@ -23,9 +23,7 @@ use crate::error::{
 };
 use crate::value::Format;
 use crate::wire::infile::LOCAL_INFILE;
-use crate::wire::{
-    Capabilities, ColumnDefinition, ErrPacket, OkPacket, PrepareOk, StatusFlags, reply,
-};
+use crate::wire::{Capabilities, ColumnDefinition, ErrPacket, PrepareOk, StatusFlags, reply};
 
 /// A connection to a server, without the transport.
 ///

@@ -248,9 +248,7 @@ impl Recv {
             && !header.is_continued()
             && rest.get(..len).is_some_and(|row| match format {
                 Format::Text => TextRow::decode(row, columns.len()).is_ok(),
-                Format::Binary => {
-                    row.len() == OkPacket::SHORTEST && !columns.is_no_binary_row(row)
-                }
+                Format::Binary => row.len() == OkPacket::SHORTEST && !columns.is_no_binary_row(row),
             });
         if is_row {
             self.start += HEADER_SIZE + len;
