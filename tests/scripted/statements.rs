@@ -219,7 +219,7 @@ fn e76_e77_binary_rows_that_are_not_what_they_should_be() {
     let (long, unknown) = (ColumnType::LONG, ColumnType(200));
     for (column_type, payload, fatal) in [
         (long, &b"\0\0\x01\0\0"[..], false),
-        (long, b"\0\0\x01\0\0\0\0", false),
+        (long, b"\0\0\x01\0\0\0\0\0", false),
         (long, b"\0", false),
         (unknown, b"\0\0\x01x", false),
         (long, b"\x01\0\x01\0\0\0", true),
