@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use crate::value::Kind;
+use crate::value::{Format, Integer, Kind};
 use crate::wire::binary_row::{BinaryCells, Layout};
 use crate::wire::code::BINARY_COLLATION;
 use crate::wire::{ColumnDefinition, ColumnFlags, ColumnType, ExtendedMetadata};
@@ -16,12 +16,19 @@ use crate::wire::{ColumnDefinition, ColumnFlags, ColumnType, ExtendedMetadata};
 pub struct Columns {
     text: Vec<u8>,
     list: Vec<ColumnInfo>,
+    /// The first column behind which, itself included, each value of a text row is text.
+    text_from: usize,
+    /// The same of a binary row.
+    binary_text_from: usize,
 }
 
 /// One column's definition; its names are ranges of [`Columns::text`].
-#[derive(Clone)]
-pub(crate) struct ColumnInfo {
+#[derive(Clone, Debug)]
+pub struct ColumnInfo {
     pub(crate) kind: Kind,
+    pub(crate) integer: Integer,
+    /// From 0.
+    pub(crate) place: usize,
     pub(crate) column_type: ColumnType,
     pub(crate) layout: Layout,
     pub(crate) flags: ColumnFlags,
@@ -37,6 +44,8 @@ impl Columns {
     pub(crate) fn clear(&mut self) {
         self.text.clear();
         self.list.clear();
+        self.text_from = 0;
+        self.binary_text_from = 0;
     }
 
     pub(crate) fn push(&mut self, definition: &ColumnDefinition<'_>) {
@@ -54,10 +63,21 @@ impl Columns {
             self.text.extend_from_slice(text);
             self.text.len()
         });
+        let kind = Kind::of(definition);
+        let layout = Layout::of(definition.column_type);
+        let place = self.list.len();
+        if matches!(kind, Kind::Bytes | Kind::Bit | Kind::Packed | Kind::Unknown) {
+            self.text_from = place + 1;
+        }
+        if !matches!(kind, Kind::Text | Kind::Decimal) || layout != Layout::LengthEncoded {
+            self.binary_text_from = place + 1;
+        }
         self.list.push(ColumnInfo {
-            kind: Kind::of(definition),
+            kind,
+            integer: Integer::of(definition),
+            place,
             column_type: definition.column_type,
-            layout: Layout::of(definition.column_type),
+            layout,
             flags: definition.flags,
             decimals: definition.decimals,
             collation: definition.collation,
@@ -84,6 +104,14 @@ impl Columns {
         }
         let whole = self.list.iter().all(|info| cells.next_cell(info.layout).is_ok());
         !whole || cells.finish().is_err()
+    }
+
+    /// The first column behind which, itself included, each value of a row is text.
+    pub(crate) const fn text_from(&self, format: Format) -> usize {
+        match format {
+            Format::Text => self.text_from,
+            Format::Binary => self.binary_text_from,
+        }
     }
 
     /// How many columns there are.

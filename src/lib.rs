@@ -121,7 +121,7 @@ pub use error::{BulkDone, Error, Result, Sent};
 pub use named::{NamedParams, NamedSql};
 pub use params::{Params, ParamsFromIter, params_from_iter};
 pub use proto::{Done, TransactionState};
-pub use row::{Batch, ColumnIndex, FromRow, OwnedRow, Row};
+pub use row::{Batch, ColumnIndex, FromRow, OwnedRow, Row, RowReader};
 pub use secret::Secret;
 #[cfg(feature = "stream")]
 pub use session::RowStream;

@@ -2,17 +2,20 @@
 
 #[cfg(feature = "serde")]
 mod deserialize;
+mod reader;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub use reader::RowReader;
+
 use crate::columns::{ColumnInfo, Columns, type_name};
 use crate::error::{ColumnError, Error, Result, UsageError, ValueError};
-use crate::value::{Format, FromValue, RawValue};
-use crate::wire::binary_row::BinaryCells;
-use crate::wire::text_row::TextCells;
+use crate::value::{BinaryWalk, CellFault, Format, FromValue, RawValue, TextWalk};
 
 /// A row of a result set, lent from the read buffer.
 ///
@@ -54,7 +57,7 @@ impl<'r> Row<'r> {
         for _ in 0..index {
             cells.skip()?;
         }
-        cells.read().map_err(|fault| cells.error::<T>(fault))
+        cells.read()
     }
 
     /// One value's bytes as they came, `None` for NULL: the text that the server shows.
@@ -65,6 +68,26 @@ impl<'r> Row<'r> {
             cells.skip()?;
         }
         Ok(cells.next_value()?.1)
+    }
+
+    /// Reads the values one after the other, each as a type of its own: what
+    /// [`decode`](Self::decode) does, for any number of columns and types told by what came before.
+    ///
+    /// ```no_run
+    /// # async fn example(rows: &mut mywire::Rows<'_>) -> mywire::Result<()> {
+    /// while let Some(row) = rows.next().await? {
+    ///     let mut reader = row.reader();
+    ///     let id: u64 = reader.read()?;
+    ///     let name: &str = reader.read()?;
+    ///     reader.finish()?;
+    /// #   let _ = (id, name);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn reader(&self) -> RowReader<'r> {
+        RowReader::new(*self)
     }
 
     /// The values in their order, each as it came; `None` is NULL. Ends after an error.
@@ -101,12 +124,32 @@ impl<'r> Row<'r> {
         self.payload
     }
 
+    /// Why a column's value cannot be read.
+    #[cold]
+    #[inline(never)]
+    fn error<T>(&self, info: &ColumnInfo, fault: CellFault) -> Error {
+        match fault {
+            CellFault::Value(reason) => {
+                column_error(self.columns, info.place, reason, std::any::type_name::<T>())
+            }
+            CellFault::NoCell => self.form_error(info.place),
+        }
+    }
+
+    /// The row does not have the form that its columns demand. The packets are in step all the same,
+    /// so the session is.
+    #[cold]
+    fn form_error(&self, index: usize) -> Error {
+        column_error(self.columns, index, ValueError::Row, "a value")
+    }
+
     #[inline(always)]
     fn cells(&self) -> Cells<'r> {
+        let text_from = self.columns.text_from(self.format);
         let walk = match self.format {
-            Format::Text => Walk::Text(TextCells::new(self.payload)),
-            Format::Binary => match BinaryCells::new(self.payload, self.columns.len()) {
-                Ok(cells) => Walk::Binary(cells),
+            Format::Text => Walk::Text(TextWalk::new(self.payload, text_from)),
+            Format::Binary => match BinaryWalk::new(self.payload, self.columns.len(), text_from) {
+                Ok(walk) => Walk::Binary(walk),
                 Err(_) => Walk::Broken,
             },
         };
@@ -135,8 +178,8 @@ struct Cells<'r> {
 /// Where in a row a walk is.
 #[derive(Clone, Copy)]
 enum Walk<'r> {
-    Text(TextCells<'r>),
-    Binary(BinaryCells<'r>),
+    Text(TextWalk<'r>),
+    Binary(BinaryWalk<'r>),
     /// The row does not begin as one.
     Broken,
 }
@@ -152,14 +195,15 @@ impl Walk<'_> {
 }
 
 impl<'r> Cells<'r> {
+    #[inline]
     fn next_value(&mut self) -> Result<(&'r ColumnInfo, Option<&'r [u8]>)> {
         let Some((info, infos)) = self.infos.split_first() else {
             let columns = self.columns.len();
             return Err(UsageError::NoSuchIndex { index: columns, columns }.into());
         };
         let cell = match &mut self.walk {
-            Walk::Text(cells) => cells.next_cell(),
-            Walk::Binary(cells) => cells.next_cell(info.layout),
+            Walk::Text(walk) => walk.cells.next_cell(),
+            Walk::Binary(walk) => walk.cells.next_cell(info.layout),
             Walk::Broken => return Err(self.row_error()),
         };
         let cell = cell.map_err(|_| self.row_error())?;
@@ -171,42 +215,26 @@ impl<'r> Cells<'r> {
         self.next_value().map(drop)
     }
 
-    /// Reads the next value. The fault is small, so that a good value travels in registers; see
-    /// [`error`](Self::error).
-    #[inline(always)]
-    fn read<T: FromValue<'r>>(&mut self) -> Result<T, CellFault> {
+    /// Reads the next value.
+    fn read<T: FromValue<'r>>(&mut self) -> Result<T> {
         let Some((info, infos)) = self.infos.split_first() else {
-            return Err(CellFault::NoCell);
+            let columns = self.columns.len();
+            return Err(UsageError::NoSuchIndex { index: columns, columns }.into());
         };
         let value = match &mut self.walk {
-            Walk::Text(cells) => match cells.next_short_cell() {
-                Some(bytes) => T::from_value(RawValue::new(bytes, info, Format::Text)),
-                None => match cells.next_long_cell() {
-                    Ok(Some(bytes)) => T::from_value(RawValue::new(bytes, info, Format::Text)),
-                    Ok(None) => T::from_null(),
-                    Err(_) => return Err(CellFault::NoCell),
-                },
-            },
-            Walk::Binary(cells) => match cells.next_cell(info.layout) {
-                Ok(Some(bytes)) => T::from_value(RawValue::new(bytes, info, Format::Binary)),
-                Ok(None) => T::from_null(),
-                Err(_) => return Err(CellFault::NoCell),
-            },
-            Walk::Broken => return Err(CellFault::NoCell),
+            Walk::Text(walk) => T::read_text(walk, info),
+            Walk::Binary(walk) => T::read_binary(walk, info),
+            Walk::Broken => Err(CellFault::NoCell),
         };
-        match value {
-            Ok(value) => {
-                self.infos = infos;
-                Ok(value)
-            }
-            Err(reason) => Err(CellFault::Value(reason)),
-        }
+        let value = value.map_err(|fault| self.error::<T>(fault))?;
+        self.infos = infos;
+        Ok(value)
     }
 
     /// What was wrong with the value that [`read`](Self::read) failed at.
     #[cold]
     #[inline(never)]
-    fn error<T>(self, fault: CellFault) -> Error {
+    fn error<T>(&self, fault: CellFault) -> Error {
         match fault {
             CellFault::Value(reason) => self.column_error(reason, std::any::type_name::<T>()),
             CellFault::NoCell => self.row_error(),
@@ -217,8 +245,8 @@ impl<'r> Cells<'r> {
     #[inline]
     fn finish(self) -> Result<()> {
         let finished = match self.walk {
-            Walk::Text(cells) => cells.finish(),
-            Walk::Binary(cells) => cells.finish(),
+            Walk::Text(walk) => walk.cells.finish(),
+            Walk::Binary(walk) => walk.cells.finish(),
             Walk::Broken => return Err(self.row_error()),
         };
         finished.map_err(|_| self.row_error())
@@ -235,33 +263,34 @@ impl<'r> Cells<'r> {
     fn column_error(&self, reason: ValueError, rust_type: &'static str) -> Error {
         let columns = self.columns.len();
         let index = (columns - self.infos.len()).min(columns.saturating_sub(1));
-        let infos = self.columns.infos();
-        let (Some(column), Some(info)) = (self.columns.get(index), infos.get(index)) else {
-            return UsageError::NoSuchIndex { index, columns }.into();
-        };
-        ColumnError {
-            index,
-            name: column.name().into(),
-            column_type: info.column_type,
-            type_name: type_name(info),
-            // The paths of the standard library say nothing that the names do not.
-            rust_type: match rust_type {
-                "alloc::string::String" => "String",
-                "alloc::vec::Vec<u8>" => "Vec<u8>",
-                other => other,
-            },
-            reason,
-        }
-        .into()
+        column_error(self.columns, index, reason, rust_type)
     }
 }
 
-/// Why a value could not be read, in a byte.
-#[derive(Clone, Copy)]
-enum CellFault {
-    /// The row ends, or what follows is no cell.
-    NoCell,
-    Value(ValueError),
+#[cold]
+fn column_error(
+    columns: &Columns,
+    index: usize,
+    reason: ValueError,
+    rust_type: &'static str,
+) -> Error {
+    let (Some(column), Some(info)) = (columns.get(index), columns.infos().get(index)) else {
+        return UsageError::NoSuchIndex { index, columns: columns.len() }.into();
+    };
+    ColumnError {
+        index,
+        name: column.name().into(),
+        column_type: info.column_type,
+        type_name: type_name(info),
+        // The paths of the standard library say nothing that the names do not.
+        rust_type: match rust_type {
+            "alloc::string::String" => "String",
+            "alloc::vec::Vec<u8>" => "Vec<u8>",
+            other => other,
+        },
+        reason,
+    }
+    .into()
 }
 
 /// A type that a whole row can be read as: tuples, and single values for rows of one column.
@@ -273,10 +302,7 @@ pub trait FromRow<'r>: Sized {
 impl<'r, T: FromValue<'r>> FromRow<'r> for T {
     #[inline]
     fn from_row(row: Row<'r>) -> Result<Self> {
-        check_columns(&row, 1)?;
-        let mut cells = row.cells();
-        let value = cells.read().map_err(|fault| cells.error::<T>(fault))?;
-        cells.finish()?;
+        let (value,) = row.decode()?;
         Ok(value)
     }
 }
@@ -291,15 +317,39 @@ macro_rules! tuples {
     ($($count:literal: $($name:ident)+;)+) => {
         $(impl<'r, $($name: FromValue<'r>),+> FromRow<'r> for ($($name,)+) {
             #[inline]
+            #[expect(non_snake_case, reason = "a column is called as its type")]
             fn from_row(row: Row<'r>) -> Result<Self> {
-                check_columns(&row, $count)?;
-                let mut cells = row.cells();
-                let tuple = ($(match cells.read::<$name>() {
-                    Ok(value) => value,
-                    Err(fault) => return Err(cells.error::<$name>(fault)),
-                },)+);
-                cells.finish()?;
-                Ok(tuple)
+                let infos = row.columns.infos();
+                let Ok([$($name),+]) = <&[ColumnInfo; $count]>::try_from(infos) else {
+                    return Err(UsageError::ColumnCount { row: infos.len(), wanted: $count }.into());
+                };
+                let text_from = row.columns.text_from(row.format);
+                match row.format {
+                    Format::Text => {
+                        let mut walk = TextWalk::new(row.payload, text_from);
+                        let tuple = ($(match <$name>::read_text(&mut walk, $name) {
+                            Ok(value) => value,
+                            Err(fault) => return Err(row.error::<$name>($name, fault)),
+                        },)+);
+                        match walk.cells.finish() {
+                            Ok(()) => Ok(tuple),
+                            Err(_) => Err(row.form_error($count - 1)),
+                        }
+                    }
+                    Format::Binary => {
+                        let Ok(mut walk) = BinaryWalk::new(row.payload, $count, text_from) else {
+                            return Err(row.form_error(0));
+                        };
+                        let tuple = ($(match <$name>::read_binary(&mut walk, $name) {
+                            Ok(value) => value,
+                            Err(fault) => return Err(row.error::<$name>($name, fault)),
+                        },)+);
+                        match walk.cells.finish() {
+                            Ok(()) => Ok(tuple),
+                            Err(_) => Err(row.form_error($count - 1)),
+                        }
+                    }
+                }
             }
         })+
     };
@@ -324,7 +374,7 @@ tuples! {
     16: A B C D E F G H I J K L M N O P;
 }
 
-#[inline]
+#[cfg(feature = "serde")]
 fn check_columns(row: &Row<'_>, wanted: usize) -> Result<()> {
     if row.columns.len() == wanted {
         return Ok(());

@@ -28,9 +28,7 @@ use crate::error::{
 };
 use crate::value::Format;
 use crate::wire::infile::LOCAL_INFILE;
-use crate::wire::{
-    Capabilities, ColumnDefinition, ErrPacket, OkPacket, PrepareOk, StatusFlags, reply,
-};
+use crate::wire::{Capabilities, ColumnDefinition, ErrPacket, PrepareOk, StatusFlags, reply};
 
 /// A connection to a server, without the transport.
 ///
@@ -210,34 +208,21 @@ impl Connection {
     /// Cost: no allocation and no copy for a row.
     #[inline]
     pub fn step(&mut self) -> Result<Step> {
-        if matches!(self.state, State::Rows(_)) && self.reading == Reading::Rows {
-            match self.recv.packet() {
-                Ok(Some(span)) => match self.recv.bytes(span).first() {
-                    // The shortest OK packets look like rows of the binary protocol.
-                    Some(&first)
-                        if self.format.starts_row(first)
-                            && (span.len != OkPacket::SHORTEST || first != reply::OK) =>
-                    {
-                        self.row = span;
-                        return Ok(Step::Row);
-                    }
-                    _ => return self.end_of_rows(span),
-                },
-                Ok(None) => {}
-                Err(fault) => return Err(self.die(fault)),
-            }
-        }
-        self.step_slowly()
+        if self.step_to_row() { Ok(Step::Row) } else { self.step_slowly() }
     }
 
-    #[cold]
-    fn end_of_rows(&mut self, span: Span) -> Result<Step> {
-        self.row = Span::default();
-        let transition = self.transition(|connection, state| connection.on_packet(state, span))?;
-        match transition {
-            Some(step) => Ok(step),
-            None => self.step_slowly(),
+    /// [`step`](Self::step) if it is [`Step::Row`], the row is here as a whole and begins as no
+    /// other packet does; otherwise nothing happens.
+    #[inline]
+    pub(crate) fn step_to_row(&mut self) -> bool {
+        if matches!(self.state, State::Rows(_))
+            && self.reading == Reading::Rows
+            && let Some(row) = self.recv.row(self.format)
+        {
+            self.row = row;
+            return true;
         }
+        false
     }
 
     #[cold]

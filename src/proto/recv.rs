@@ -204,6 +204,33 @@ impl Recv {
         self.arriving_packet()
     }
 
+    /// The next payload, if all of it is here and it begins as nothing but a row does.
+    #[inline(always)]
+    pub(super) fn row(&mut self, format: Format) -> Option<Span> {
+        if self.partial.is_some() {
+            return None;
+        }
+        let (header, rest) = self.pending().split_first_chunk::<HEADER_SIZE>()?;
+        let header = PacketHeader::decode(*header);
+        let len = length_of(header);
+        let first = *rest.first()?;
+        // The shortest OK packets look like rows of the binary protocol.
+        let is_row = format.starts_row(first)
+            && (len != OkPacket::SHORTEST || first != reply::OK)
+            && len != 0
+            && len <= rest.len()
+            && len <= self.max_packet
+            && header.sequence == self.sequence
+            && !header.is_continued();
+        if !is_row {
+            return None;
+        }
+        let span = Span { start: self.start + HEADER_SIZE, len };
+        self.start = span.start + len;
+        self.sequence = self.sequence.wrapping_add(1);
+        Some(span)
+    }
+
     /// The packets behind the current row that are complete rows too: where they stand, and how
     /// many they are. They are consumed.
     ///
@@ -211,36 +238,34 @@ impl Recv {
     pub(super) fn more_rows(&mut self, format: Format, columns: &Columns) -> (Span, usize) {
         let from = self.start;
         let mut rows = 0;
-        while let Some((header, rest)) = self.pending().split_first_chunk::<HEADER_SIZE>() {
-            let header = PacketHeader::decode(*header);
-            let len = length_of(header);
-            let Some(&first) = rest.first() else { break };
-            if len > rest.len()
-                || len == 0
-                || len > self.max_packet
-                || header.sequence != self.sequence
-                || header.is_continued()
-            {
-                break;
-            }
-            if len == OkPacket::SHORTEST
-                && format == Format::Binary
-                && rest.get(..len).is_some_and(|row| columns.is_no_binary_row(row))
-            {
-                break;
-            }
-            if !format.starts_row(first) {
-                // A text row whose first value is empty starts as an OK packet does.
-                let row = rest.get(..len).map(|row| TextRow::decode(row, columns.len()));
-                if format != Format::Text || first != reply::OK || !matches!(row, Some(Ok(_))) {
-                    break;
-                }
-            }
-            self.start += HEADER_SIZE + len;
-            self.sequence = self.sequence.wrapping_add(1);
+        while self.row(format).is_some() || self.row_like_ok(format, columns) {
             rows += 1;
         }
         (Span { start: from, len: self.start - from }, rows)
+    }
+
+    /// Takes the next payload if all of it is here and it is a row all the same as it starts like an
+    /// OK packet: a text row whose first value is empty, or a short binary row.
+    #[inline(never)]
+    fn row_like_ok(&mut self, format: Format, columns: &Columns) -> bool {
+        let Some((header, rest)) = self.pending().split_first_chunk::<HEADER_SIZE>() else {
+            return false;
+        };
+        let header = PacketHeader::decode(*header);
+        let len = length_of(header);
+        let is_row = rest.first() == Some(&reply::OK)
+            && len <= self.max_packet
+            && header.sequence == self.sequence
+            && !header.is_continued()
+            && rest.get(..len).is_some_and(|row| match format {
+                Format::Text => TextRow::decode(row, columns.len()).is_ok(),
+                Format::Binary => row.len() == OkPacket::SHORTEST && !columns.is_no_binary_row(row),
+            });
+        if is_row {
+            self.start += HEADER_SIZE + len;
+            self.sequence = self.sequence.wrapping_add(1);
+        }
+        is_row
     }
 
     /// The general case of [`packet`](Self::packet): a payload that is not here as a whole, of

@@ -112,19 +112,11 @@ impl<'s> Rows<'s> {
     /// the server ends the statement with an error, after the rows before it.
     #[inline]
     pub async fn next(&mut self) -> Result<Option<Row<'_>>> {
-        self.session.connection.read_whole_rows()?;
-        while self.place == Place::Rows {
-            // Mostly the row is here, and no further future is made for it.
-            let step = match self.session.connection.step() {
-                Ok(Step::Row) => return Ok(Some(self.session.connection.row())),
-                step => self.session.wait_for(step).await,
-            };
-            if self.take(step)? {
-                return Ok(Some(self.session.connection.row()));
-            }
+        // Mostly the row is here, and no further future is made for it.
+        if self.place == Place::Rows && self.session.connection.step_to_row() {
+            return Ok(Some(self.session.connection.row()));
         }
-        self.check()?;
-        Ok(None)
+        if self.advance().await? { Ok(Some(self.session.connection.row())) } else { Ok(None) }
     }
 
     /// All rows that are complete in the read buffer, at least one, or `None` at the end of the

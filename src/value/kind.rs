@@ -25,6 +25,38 @@ pub(crate) enum Kind {
     Unknown,
 }
 
+/// The integers of a column in the binary protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Integer {
+    I8,
+    U8,
+    I16,
+    U16,
+    I32,
+    U32,
+    I64,
+    U64,
+    /// The column has no integers.
+    None,
+}
+
+impl Integer {
+    pub(crate) fn of(definition: &ColumnDefinition<'_>) -> Self {
+        let unsigned = definition.flags.contains(ColumnFlags::UNSIGNED);
+        match (definition.column_type, unsigned) {
+            (ColumnType::TINY, false) => Self::I8,
+            (ColumnType::TINY, true) => Self::U8,
+            (ColumnType::SHORT, false) => Self::I16,
+            (ColumnType::SHORT, true) | (ColumnType::YEAR, _) => Self::U16,
+            (ColumnType::LONG | ColumnType::INT24, false) => Self::I32,
+            (ColumnType::LONG | ColumnType::INT24, true) => Self::U32,
+            (ColumnType::LONGLONG, false) => Self::I64,
+            (ColumnType::LONGLONG, true) => Self::U64,
+            _ => Self::None,
+        }
+    }
+}
+
 impl Kind {
     pub(crate) fn of(definition: &ColumnDefinition<'_>) -> Self {
         let string = |binary| if binary { Self::Bytes } else { Self::Text };

@@ -16,6 +16,7 @@ mod bigdecimal;
 mod bulk_value;
 #[cfg(any(feature = "chrono", feature = "time", feature = "jiff"))]
 mod calendar;
+mod cell;
 #[cfg(feature = "chrono")]
 mod chrono;
 mod decimal;
@@ -39,14 +40,16 @@ mod uuid;
 mod vector;
 
 pub use bulk_value::BulkValue;
+pub(crate) use cell::{BinaryWalk, CellFault, TextWalk};
 pub use decimal::Decimal;
-pub(crate) use kind::Kind;
+pub(crate) use kind::{Integer, Kind};
 pub use owned::Value;
 pub use temporal::{Date, DateTime, Time};
 pub use to_value::{LongData, Presence, ToValue};
 
 use crate::columns::ColumnInfo;
 use crate::error::ValueError;
+use crate::wire::binary_row::Layout;
 use crate::wire::{ColumnFlags, ColumnType, binary_row, reply};
 
 /// A value as it came: its bytes, and what its column says of them.
@@ -180,6 +183,21 @@ pub trait FromValue<'r>: Sized {
     fn from_null() -> Result<Self, ValueError> {
         Err(ValueError::Null)
     }
+
+    /// Reads the next cell of a text row, as [`from_value`](Self::from_value) and
+    /// [`from_null`](Self::from_null) would. The types of this crate do the usual cases in place.
+    #[doc(hidden)]
+    #[inline]
+    fn read_text(walk: &mut TextWalk<'r>, info: &'r ColumnInfo) -> Result<Self, CellFault> {
+        walk.read(info)
+    }
+
+    /// The same for a binary row.
+    #[doc(hidden)]
+    #[inline]
+    fn read_binary(walk: &mut BinaryWalk<'r>, info: &'r ColumnInfo) -> Result<Self, CellFault> {
+        walk.read(info)
+    }
 }
 
 impl<'r, T: FromValue<'r>> FromValue<'r> for Option<T> {
@@ -191,5 +209,25 @@ impl<'r, T: FromValue<'r>> FromValue<'r> for Option<T> {
     #[inline]
     fn from_null() -> Result<Self, ValueError> {
         Ok(None)
+    }
+
+    #[inline(always)]
+    fn read_text(walk: &mut TextWalk<'r>, info: &'r ColumnInfo) -> Result<Self, CellFault> {
+        if walk.cells.next_is_null() {
+            return Ok(None);
+        }
+        T::read_text(walk, info).map(Some)
+    }
+
+    #[inline(always)]
+    fn read_binary(walk: &mut BinaryWalk<'r>, info: &'r ColumnInfo) -> Result<Self, CellFault> {
+        if walk.cells.next_is_null() {
+            return Ok(None);
+        }
+        // A column of the type NULL has no bit of its own.
+        if info.layout == Layout::Nothing {
+            return walk.read(info);
+        }
+        T::read_binary(walk, info).map(Some)
     }
 }

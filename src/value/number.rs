@@ -1,7 +1,9 @@
 //! Numbers out of text.
 
-use super::{Format, FromValue, Kind, RawValue};
+use super::{BinaryWalk, CellFault, Format, FromValue, Integer, Kind, RawValue, TextWalk};
+use crate::columns::ColumnInfo;
 use crate::error::ValueError;
+use crate::wire::binary_row::BinaryCells;
 use crate::wire::{ColumnFlags, ColumnType};
 
 /// The longest text that is looked at as a number, in bytes: a DECIMAL has 65 digits, a sign and a
@@ -25,6 +27,22 @@ macro_rules! integers {
                 }
                 i128::from_value(value)?.try_into().map_err(|_| ValueError::Range)
             }
+
+            #[inline(always)]
+            fn read_text(walk: &mut TextWalk<'r>, info: &'r ColumnInfo) -> Result<Self, CellFault> {
+                match short_integer(walk, info) {
+                    Some(number) => number.try_into().map_err(|_| ValueError::Range.into()),
+                    None => walk.read(info),
+                }
+            }
+
+            #[inline(always)]
+            fn read_binary(walk: &mut BinaryWalk<'r>, info: &'r ColumnInfo) -> Result<Self, CellFault> {
+                match signed(walk, info) {
+                    Some(number) => number.try_into().map_err(|_| ValueError::Range.into()),
+                    None => walk.read(info),
+                }
+            }
         })+
         $(impl<'r> FromValue<'r> for $unsigned {
             #[inline]
@@ -38,11 +56,95 @@ macro_rules! integers {
                 }
                 u128::from_value(value)?.try_into().map_err(|_| ValueError::Range)
             }
+
+            #[inline(always)]
+            fn read_text(walk: &mut TextWalk<'r>, info: &'r ColumnInfo) -> Result<Self, CellFault> {
+                match short_integer(walk, info) {
+                    Some(number) => number.try_into().map_err(|_| ValueError::Range.into()),
+                    None => walk.read(info),
+                }
+            }
+
+            #[inline(always)]
+            fn read_binary(walk: &mut BinaryWalk<'r>, info: &'r ColumnInfo) -> Result<Self, CellFault> {
+                match unsigned(walk, info) {
+                    Some(number) => number.try_into().map_err(|_| ValueError::Range.into()),
+                    None => walk.read(info),
+                }
+            }
         })+
     };
 }
 
 integers! { i8, i16, i32, i64, isize; u8, u16, u32, u64, usize }
+
+/// The next value of a text row if it is an integer of at most eight bytes; nothing is taken
+/// otherwise.
+#[inline(always)]
+fn short_integer(walk: &mut TextWalk<'_>, info: &ColumnInfo) -> Option<i64> {
+    if !matches!(info.kind, Kind::Integer) {
+        return None;
+    }
+    let mut cells = walk.cells;
+    let (length, word) = cells.next_word()?;
+    let word = u64::from_le_bytes(word);
+    let negative = word & 0xFF == u64::from(b'-');
+    let (digits, length) = if negative { (word >> 8, length - 1) } else { (word, length) };
+    // The first digit is the lowest byte: a shift drops what stands behind the last one, and what it
+    // fills in counts as zeros in front of the first.
+    let (magnitude, bad) =
+        eight_digits((digits ^ ASCII_ZEROS).checked_shl(64 - 8 * u32::from(length))?);
+    if bad != 0 {
+        return None;
+    }
+    walk.cells = cells;
+    let number = magnitude.cast_signed();
+    Some(if negative { -number } else { number })
+}
+
+/// The next value of a binary row if it is an integer that fits; nothing is taken otherwise.
+#[inline(always)]
+fn signed(walk: &mut BinaryWalk<'_>, info: &ColumnInfo) -> Option<i64> {
+    match info.integer {
+        Integer::I64 => walk.cells.next_fixed().map(i64::from_le_bytes),
+        _ => {
+            let (number, rest) = narrow(walk.cells, info)?;
+            walk.cells.resume(rest);
+            Some(number)
+        }
+    }
+}
+
+/// The next value of a binary row if it is an integer that fits; nothing is taken otherwise.
+#[inline(always)]
+fn unsigned(walk: &mut BinaryWalk<'_>, info: &ColumnInfo) -> Option<u64> {
+    match info.integer {
+        Integer::U64 => walk.cells.next_fixed().map(u64::from_le_bytes),
+        _ => {
+            let (number, rest) = narrow(walk.cells, info)?;
+            let number = number.try_into().ok()?;
+            walk.cells.resume(rest);
+            Some(number)
+        }
+    }
+}
+
+/// The next value of a binary row if it is a signed integer or one of less than 64 bits, and what
+/// stands behind it.
+#[inline(never)]
+fn narrow<'r>(mut cells: BinaryCells<'r>, info: &ColumnInfo) -> Option<(i64, &'r [u8])> {
+    let number = match info.integer {
+        Integer::I64 => i64::from_le_bytes(cells.next_fixed()?),
+        Integer::I32 => i32::from_le_bytes(cells.next_fixed()?).into(),
+        Integer::U32 => u32::from_le_bytes(cells.next_fixed()?).into(),
+        Integer::I16 => i16::from_le_bytes(cells.next_fixed()?).into(),
+        Integer::U16 => u16::from_le_bytes(cells.next_fixed()?).into(),
+        Integer::I8 => i8::from_le_bytes(cells.next_fixed()?).into(),
+        Integer::U8 => u8::from_le_bytes(cells.next_fixed()?).into(),
+        Integer::U64 | Integer::None => return None,
+    };
+    Some((number, cells.rest()))
+}
 
 impl<'r> FromValue<'r> for i128 {
     fn from_value(value: RawValue<'r>) -> Result<Self, ValueError> {
@@ -67,11 +169,25 @@ impl<'r> FromValue<'r> for u128 {
 
 impl<'r> FromValue<'r> for bool {
     fn from_value(value: RawValue<'r>) -> Result<Self, ValueError> {
-        match u64::from_value(value)? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(ValueError::Range),
-        }
+        zero_or_one(u64::from_value(value)?)
+    }
+
+    #[inline(always)]
+    fn read_text(walk: &mut TextWalk<'r>, info: &'r ColumnInfo) -> Result<Self, CellFault> {
+        Ok(zero_or_one(u64::read_text(walk, info)?)?)
+    }
+
+    #[inline(always)]
+    fn read_binary(walk: &mut BinaryWalk<'r>, info: &'r ColumnInfo) -> Result<Self, CellFault> {
+        Ok(zero_or_one(u64::read_binary(walk, info)?)?)
+    }
+}
+
+const fn zero_or_one(number: u64) -> Result<bool, ValueError> {
+    match number {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(ValueError::Range),
     }
 }
 
@@ -80,7 +196,7 @@ impl<'r> FromValue<'r> for f64 {
     fn from_value(value: RawValue<'r>) -> Result<Self, ValueError> {
         match value.kind() {
             Kind::Double => match (value.format(), value.bytes().try_into()) {
-                (Format::Text, _) => float(value.bytes()),
+                (Format::Text, _) => double(value.bytes()),
                 (Format::Binary, Ok(bytes)) => Ok(Self::from_le_bytes(bytes)),
                 (Format::Binary, Err(_)) => Err(ValueError::Malformed),
             },
@@ -89,6 +205,16 @@ impl<'r> FromValue<'r> for f64 {
             Kind::Integer => float(exact(value, 1 << 53)?.as_bytes()),
             _ => Err(ValueError::Type),
         }
+    }
+
+    #[inline(always)]
+    fn read_binary(walk: &mut BinaryWalk<'r>, info: &'r ColumnInfo) -> Result<Self, CellFault> {
+        if matches!(info.kind, Kind::Double)
+            && let Some(bytes) = walk.cells.next_fixed()
+        {
+            return Ok(Self::from_le_bytes(bytes));
+        }
+        walk.read(info)
     }
 }
 
@@ -160,54 +286,89 @@ fn parse(text: &[u8]) -> Result<(bool, u64), ValueError> {
         Some((b'-', digits)) => (true, digits),
         _ => (false, text),
     };
-    // 19 digits always fit, and no column has more than 20.
-    if digits.is_empty() || digits.len() > 19 {
-        return parse_long(digits).map(|magnitude| (negative, magnitude));
-    }
-    let mut magnitude = 0_u64;
-    let mut rest = digits;
-    let mut wrong = 0_u64;
-    while let Some((eight, behind)) = rest.split_first_chunk::<8>() {
-        let (number, bad) = eight_digits(*eight);
-        magnitude = magnitude.wrapping_mul(100_000_000).wrapping_add(number);
-        wrong |= bad;
-        rest = behind;
-    }
-    if let Some((four, behind)) = rest.split_first_chunk::<4>() {
-        let (number, bad) = four_digits(*four);
-        magnitude = magnitude.wrapping_mul(10_000).wrapping_add(number);
-        wrong |= bad;
-        rest = behind;
-    }
-    for &byte in rest {
-        let digit = u64::from(byte.wrapping_sub(b'0'));
-        wrong |= u64::from(digit > 9);
-        magnitude = magnitude.wrapping_mul(10).wrapping_add(digit);
-    }
-    if wrong != 0 { Err(ValueError::Malformed) } else { Ok((negative, magnitude)) }
+    let length = digits.len();
+    let (magnitude, bad) = if length <= 3 {
+        few_digits(digits)
+    } else if length < 8 {
+        up_to_eight_digits(digits)
+    } else if length <= 16 {
+        up_to_sixteen_digits(digits)
+    } else {
+        // 19 digits always fit, and no column has more than 20.
+        let (first, last) = digits.split_at_checked(length - 16).unwrap_or_default();
+        if first.len() > 3 {
+            return parse_long(digits).map(|magnitude| (negative, magnitude));
+        }
+        let ((first, bad_first), (last, bad_last)) =
+            (few_digits(first), up_to_sixteen_digits(last));
+        (first.wrapping_mul(10_u64.pow(16)).wrapping_add(last), bad_first | bad_last)
+    };
+    if bad != 0 || length == 0 { Err(ValueError::Malformed) } else { Ok((negative, magnitude)) }
 }
 
-/// The number that eight digits are, and something other than 0 if they are none.
+/// The number that at most three digits are, and something other than 0 if they are none.
+#[inline]
+fn few_digits(digits: &[u8]) -> (u64, u64) {
+    digits.iter().fold((0, 0), |(number, bad), &byte| {
+        let digit = u64::from(byte.wrapping_sub(b'0'));
+        (number * 10 + digit, bad | u64::from(digit > 9))
+    })
+}
+
+/// The same for four to eight digits.
+#[inline]
+fn up_to_eight_digits(digits: &[u8]) -> (u64, u64) {
+    let (Some(&first), Some(&last)) = (digits.first_chunk(), digits.last_chunk()) else {
+        return (0, 1);
+    };
+    let half = |bytes| u64::from(u32::from_le_bytes(bytes) ^ 0x3030_3030);
+    // The shift drops those of the first four that are among the last four too.
+    let first = half(first) << (8 * 8_usize.saturating_sub(digits.len())) & 0xFFFF_FFFF;
+    eight_digits(first | half(last) << 32)
+}
+
+/// The same for eight to sixteen digits.
+#[inline]
+fn up_to_sixteen_digits(digits: &[u8]) -> (u64, u64) {
+    let (Some(&first), Some(&last)) = (digits.first_chunk(), digits.last_chunk()) else {
+        return (0, 1);
+    };
+    let common = u32::try_from(16_usize.saturating_sub(digits.len())).unwrap_or(0);
+    let first = (u64::from_le_bytes(first) ^ ASCII_ZEROS).checked_shl(8 * common).unwrap_or(0);
+    let (first, bad_first) = eight_digits(first);
+    let (last, bad_last) = eight_digits(u64::from_le_bytes(last) ^ ASCII_ZEROS);
+    (first * 100_000_000 + last, bad_first | bad_last)
+}
+
+/// Eight times the digit 0.
+const ASCII_ZEROS: u64 = 0x3030_3030_3030_3030;
+
+/// The number that eight digits are, the first in the lowest byte, and something other than 0 if
+/// they are none.
 ///
 /// All eight at once in one register: pairs are joined, then pairs of pairs, then both halves.
-#[inline]
-fn eight_digits(text: [u8; 8]) -> (u64, u64) {
-    let digits = u64::from_le_bytes(text) ^ 0x3030_3030_3030_3030;
-    let bad = (digits | digits.wrapping_add(0x0606_0606_0606_0606)) & 0xF0F0_F0F0_F0F0_F0F0;
-    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+#[inline(always)]
+fn eight_digits(digits: u64) -> (u64, u64) {
+    let (pairs, bad) = digit_pairs(digits);
     let low = (pairs & 0x0000_00FF_0000_00FF).wrapping_mul(100 + (1_000_000 << 32));
     let high = (pairs >> 16 & 0x0000_00FF_0000_00FF).wrapping_mul(1 + (10_000 << 32));
     (low.wrapping_add(high) >> 32, bad)
 }
 
-/// [`eight_digits`] for four.
-#[inline]
-fn four_digits(text: [u8; 4]) -> (u64, u64) {
-    let digits = u32::from_le_bytes(text) ^ 0x3030_3030;
-    let bad = (digits | digits.wrapping_add(0x0606_0606)) & 0xF0F0_F0F0;
-    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
-    let number = (pairs & 0xFF) * 100 + (pairs >> 16 & 0xFF);
-    (u64::from(number), u64::from(bad))
+/// The four numbers that four pairs of digits are, in each second byte, and something other than 0
+/// if they are none.
+#[inline(always)]
+fn digit_pairs(digits: u64) -> (u64, u64) {
+    let bad = (digits | digits.wrapping_add(0x0606_0606_0606_0606)) & 0xF0F0_F0F0_F0F0_F0F0;
+    (digits.wrapping_mul(10).wrapping_add(digits >> 8), bad)
+}
+
+/// The four numbers that the text of four pairs of digits is.
+#[inline(always)]
+pub(super) fn pairs(text: [u8; 8]) -> Result<[u8; 4], ValueError> {
+    let (pairs, bad) = digit_pairs(u64::from_le_bytes(text) ^ ASCII_ZEROS);
+    let [a, _, b, _, c, _, d, _] = pairs.to_le_bytes();
+    if bad != 0 { Err(ValueError::Malformed) } else { Ok([a, b, c, d]) }
 }
 
 #[cold]
@@ -259,6 +420,32 @@ fn bits(bytes: &[u8]) -> Result<u64, ValueError> {
         return Err(ValueError::Range);
     }
     Ok(bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte)))
+}
+
+/// A DOUBLE's text. Most are a few digits with a point among them: two whole numbers that an `f64`
+/// holds exactly, whose quotient is the nearest one to what the text says.
+fn double(text: &[u8]) -> Result<f64, ValueError> {
+    few_decimals(text).map_or_else(|| float(text), Ok)
+}
+
+/// The number that at most 15 digits with a point among them are.
+fn few_decimals(text: &[u8]) -> Option<f64> {
+    let point = text.iter().take(16).position(|&byte| byte == b'.')?;
+    let (whole, fraction) = text.split_at_checked(point)?;
+    let (_, fraction) = fraction.split_first()?;
+    if whole.len() + fraction.len() > 15 || fraction.first() == Some(&b'-') {
+        return None;
+    }
+    let (negative, whole) = parse(whole).ok()?;
+    let (_, decimals) = parse(fraction).ok()?;
+    let scale = 10_u64.pow(u32::try_from(fraction.len()).ok()?);
+    let magnitude = exact_float(whole * scale + decimals) / exact_float(scale);
+    Some(if negative { -magnitude } else { magnitude })
+}
+
+#[expect(clippy::as_conversions, reason = "up to 53 bits, every whole number is an `f64`")]
+const fn exact_float(number: u64) -> f64 {
+    number as f64
 }
 
 fn float<F: std::str::FromStr>(text: &[u8]) -> Result<F, ValueError> {

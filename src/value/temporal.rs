@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Format, FromValue, RawValue};
+use super::number::pairs;
+use super::{BinaryWalk, CellFault, Format, FromValue, RawValue};
+use crate::columns::ColumnInfo;
 use crate::error::ValueError;
 use crate::wire::ColumnType;
 
@@ -88,8 +90,8 @@ impl Date {
         let &[a, b, c, d, b'-', e, f, b'-', g, h] = text else {
             return Err(ValueError::Malformed);
         };
-        let year = u16::from(two(a, b)?) * 100 + u16::from(two(c, d)?);
-        Self { year, month: two(e, f)?, day: two(g, h)? }.checked()
+        let [century, year, month, day] = pairs([a, b, c, d, e, f, g, h])?;
+        Self { year: u16::from(century) * 100 + u16::from(year), month, day }.checked()
     }
 
     fn checked(self) -> Result<Self, ValueError> {
@@ -135,7 +137,7 @@ impl DateTime {
         let &[a, b, b':', c, d, b':', e, f] = clock else {
             return Err(ValueError::Malformed);
         };
-        let (hour, minute, second) = (two(a, b)?, two(c, d)?, two(e, f)?);
+        let [hour, minute, second, _] = pairs([a, b, c, d, e, f, b'0', b'0'])?;
         Self { date, hour, minute, second, microsecond: parse_fraction(fraction)? }.checked()
     }
 
@@ -220,8 +222,9 @@ impl Time {
         let &[b':', a, b, b':', c, d] = clock else {
             return Err(ValueError::Malformed);
         };
+        let [minutes, seconds, ..] = pairs([a, b, c, d, b'0', b'0', b'0', b'0'])?;
         let microseconds = parse_fraction(fraction)?;
-        Self { negative, hours, minutes: two(a, b)?, seconds: two(c, d)?, microseconds }.checked()
+        Self { negative, hours, minutes, seconds, microseconds }.checked()
     }
 
     fn checked(self) -> Result<Self, ValueError> {
@@ -252,12 +255,6 @@ impl Time {
     }
 }
 
-/// The number of two digits.
-fn two(tens: u8, ones: u8) -> Result<u8, ValueError> {
-    let number = digit(tens)? * 10 + digit(ones)?;
-    u8::try_from(number).map_err(|_| ValueError::Malformed)
-}
-
 fn digit(byte: u8) -> Result<u16, ValueError> {
     match byte {
         b'0'..=b'9' => Ok(u16::from(byte - b'0')),
@@ -269,6 +266,11 @@ fn digit(byte: u8) -> Result<u16, ValueError> {
 fn parse_fraction(text: &[u8]) -> Result<u32, ValueError> {
     let digits = match text.split_first() {
         None => return Ok(0),
+        Some((b'.', &[a, b, c, d, e, f])) => {
+            let [first, second, third, _] = pairs([a, b, c, d, e, f, b'0', b'0'])?;
+            let [first, second, third] = [first, second, third].map(u32::from);
+            return Ok((first * 100 + second) * 100 + third);
+        }
         Some((b'.', digits)) if (1..=6).contains(&digits.len()) => digits,
         Some(_) => return Err(ValueError::Malformed),
     };
@@ -297,6 +299,19 @@ macro_rules! temporal {
                     Format::Text => Self::parse(value.bytes()),
                     Format::Binary => Self::from_binary(value.bytes()),
                 }
+            }
+
+            #[inline(always)]
+            fn read_binary(
+                walk: &mut BinaryWalk<'r>,
+                info: &'r ColumnInfo,
+            ) -> Result<Self, CellFault> {
+                if matches!(info.column_type, $(ColumnType::$column_type)|+)
+                    && let Some(bytes) = walk.cells.next_temporal()
+                {
+                    return Ok(Self::from_binary(bytes)?);
+                }
+                walk.read(info)
             }
         }
 

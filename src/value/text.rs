@@ -3,8 +3,12 @@
 use std::fmt::LowerExp;
 use std::str::FromStr;
 
-use super::{Date, DateTime, Format, FromValue, Kind, RawValue, Time};
+use super::{
+    BinaryWalk, CellFault, Date, DateTime, Format, FromValue, Kind, RawValue, TextWalk, Time,
+};
+use crate::columns::ColumnInfo;
 use crate::error::ValueError;
+use crate::wire::binary_row::Layout;
 use crate::wire::{ColumnFlags, ColumnType};
 
 impl<'r> FromValue<'r> for &'r str {
@@ -16,6 +20,26 @@ impl<'r> FromValue<'r> for &'r str {
             }
             _ => Err(ValueError::Type),
         }
+    }
+
+    #[inline(always)]
+    fn read_text(walk: &mut TextWalk<'r>, info: &'r ColumnInfo) -> Result<Self, CellFault> {
+        if matches!(info.kind, Kind::Text | Kind::Bytes | Kind::Decimal)
+            && let Some(text) = walk.short_text(info)
+        {
+            return text;
+        }
+        walk.read(info)
+    }
+
+    #[inline(always)]
+    fn read_binary(walk: &mut BinaryWalk<'r>, info: &'r ColumnInfo) -> Result<Self, CellFault> {
+        if matches!(info.kind, Kind::Text | Kind::Bytes | Kind::Decimal)
+            && let Some(text) = walk.short_text(info)
+        {
+            return text;
+        }
+        walk.read(info)
     }
 }
 
@@ -110,6 +134,29 @@ impl<'r> FromValue<'r> for &'r [u8] {
                 Ok(value.bytes())
             }
         }
+    }
+
+    #[inline(always)]
+    fn read_text(walk: &mut TextWalk<'r>, info: &'r ColumnInfo) -> Result<Self, CellFault> {
+        if matches!(info.kind, Kind::Text | Kind::Bytes)
+            && let Some((from, length)) = walk.cells.next_short_cell_and_rest()
+            && let Some(bytes) = from.get(..length)
+        {
+            return Ok(bytes);
+        }
+        walk.read(info)
+    }
+
+    #[inline(always)]
+    fn read_binary(walk: &mut BinaryWalk<'r>, info: &'r ColumnInfo) -> Result<Self, CellFault> {
+        if matches!(info.kind, Kind::Text | Kind::Bytes)
+            && info.layout == Layout::LengthEncoded
+            && let Some((from, length)) = walk.cells.next_short_cell_and_rest()
+            && let Some(bytes) = from.get(..length)
+        {
+            return Ok(bytes);
+        }
+        walk.read(info)
     }
 }
 

@@ -124,7 +124,7 @@ pub struct BinaryCells<'a> {
 
 impl<'a> BinaryCells<'a> {
     /// Starts at a row's first cell.
-    #[inline]
+    #[inline(always)]
     pub fn new(payload: &'a [u8], columns: usize) -> Result<Self, DecodeError> {
         let error = |malformed| DecodeError::new(MESSAGE, malformed);
         let (&header, rest) = payload.split_first().ok_or_else(|| error(Malformed::Truncated))?;
@@ -135,6 +135,19 @@ impl<'a> BinaryCells<'a> {
             .split_at_checked(bitmap_len(columns))
             .ok_or_else(|| error(Malformed::Truncated))?;
         Ok(Self { bitmap, rest, index: 0 })
+    }
+
+    /// The bytes not walked yet.
+    #[inline(always)]
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Goes on behind a cell that a copy of this walk took, whose rest is `rest`.
+    #[inline(always)]
+    pub(crate) const fn resume(&mut self, rest: &'a [u8]) {
+        self.rest = rest;
+        self.index = self.index.saturating_add(1);
     }
 
     /// The next cell's bytes without their length; `None` is NULL.
@@ -157,6 +170,63 @@ impl<'a> BinaryCells<'a> {
             Layout::Nothing => Ok(None),
             Layout::Unknown => Err(DecodeError::new(MESSAGE, Malformed::Field("column type"))),
         }
+    }
+
+    /// Takes the next cell if it is NULL.
+    #[inline(always)]
+    pub(crate) fn next_is_null(&mut self) -> bool {
+        let (byte, mask) = bit(self.index);
+        let null = self.bitmap.get(byte).is_some_and(|bits| bits & mask != 0);
+        if null {
+            self.index = self.index.saturating_add(1);
+        }
+        null
+    }
+
+    /// The next cell, which is `N` bytes wide; `None`, and nothing is taken, if it is NULL or the
+    /// row ends before.
+    #[inline(always)]
+    pub(crate) fn next_fixed<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (byte, mask) = bit(self.index);
+        if self.bitmap.get(byte)? & mask != 0 {
+            return None;
+        }
+        let (cell, rest) = self.rest.split_first_chunk::<N>()?;
+        self.rest = rest;
+        self.index = self.index.saturating_add(1);
+        Some(*cell)
+    }
+
+    /// The bytes of the next cell, which is a date or a time; `None`, and nothing is taken, if it is
+    /// NULL or the row ends before.
+    #[inline(always)]
+    pub(crate) fn next_temporal(&mut self) -> Option<&'a [u8]> {
+        let (byte, mask) = bit(self.index);
+        if self.bitmap.get(byte)? & mask != 0 {
+            return None;
+        }
+        let (&length, rest) = self.rest.split_first()?;
+        let (cell, rest) = rest.split_at_checked(usize::from(length))?;
+        self.rest = rest;
+        self.index = self.index.saturating_add(1);
+        Some(cell)
+    }
+
+    /// The bytes of the next cell, which is a string, together with all that stand behind it, and
+    /// its length, if that is one byte; `None`, and nothing is taken, otherwise.
+    #[inline(always)]
+    pub(crate) fn next_short_cell_and_rest(&mut self) -> Option<(&'a [u8], usize)> {
+        let (byte, mask) = bit(self.index);
+        if self.bitmap.get(byte)? & mask != 0 {
+            return None;
+        }
+        let (&length, from) = self.rest.split_first()?;
+        if length > 0xFA {
+            return None;
+        }
+        self.rest = from.get(usize::from(length)..)?;
+        self.index = self.index.saturating_add(1);
+        Some((from, usize::from(length)))
     }
 
     /// Fails unless every byte of the row was walked (E-76).

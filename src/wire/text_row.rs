@@ -53,6 +53,18 @@ impl<'a> TextCells<'a> {
         Self { rest: payload }
     }
 
+    /// The bytes not walked yet.
+    #[inline(always)]
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Goes on behind a cell that a copy of this walk took, whose rest is `rest`.
+    #[inline(always)]
+    pub(crate) const fn resume(&mut self, rest: &'a [u8]) {
+        self.rest = rest;
+    }
+
     /// The next cell; an error when the row has none left.
     #[inline]
     pub fn next_cell(&mut self) -> Result<Option<&'a [u8]>, DecodeError> {
@@ -72,6 +84,35 @@ impl<'a> TextCells<'a> {
         let (cell, rest) = rest.split_at_checked(usize::from(length))?;
         self.rest = rest;
         Some(cell)
+    }
+
+    /// The next cell if it has one to eight bytes, with as many of those behind it as make eight;
+    /// `None`, and nothing is taken, if it is longer, shorter or NULL, or if the row ends before.
+    #[inline(always)]
+    pub(crate) fn next_word(&mut self) -> Option<(u8, [u8; 8])> {
+        let &[length @ 1..=8, ref word @ ..] = self.rest.first_chunk::<9>()? else { return None };
+        self.rest = self.rest.get(usize::from(length)..)?.get(1..)?;
+        Some((length, *word))
+    }
+
+    /// The next cell's bytes together with all that stand behind it, and its length, if that is
+    /// one byte; see [`next_short_cell`](Self::next_short_cell).
+    #[inline(always)]
+    pub(crate) fn next_short_cell_and_rest(&mut self) -> Option<(&'a [u8], usize)> {
+        let (&length, from) = self.rest.split_first()?;
+        if length > 0xFA {
+            return None;
+        }
+        self.rest = from.get(usize::from(length)..)?;
+        Some((from, usize::from(length)))
+    }
+
+    /// Takes the next cell if it is NULL.
+    #[inline(always)]
+    pub(crate) fn next_is_null(&mut self) -> bool {
+        let Some((0xFB, rest)) = self.rest.split_first() else { return false };
+        self.rest = rest;
+        true
     }
 
     /// The next cell, whatever it is.
