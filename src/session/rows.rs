@@ -1,6 +1,6 @@
 //! The rows of a statement, streamed.
 
-use std::future::poll_fn;
+#[cfg(feature = "stream")]
 use std::task::{Context, Poll, ready};
 
 use super::chunked::ChunkedRow;
@@ -232,9 +232,19 @@ impl<'s> Rows<'s> {
 
     /// Goes to the next row; `false` at the end.
     async fn advance(&mut self) -> Result<bool> {
-        poll_fn(|cx| self.poll_advance(cx)).await
+        self.session.connection.read_whole_rows()?;
+        while self.place == Place::Rows {
+            let step = self.session.step().await;
+            if self.take(step)? {
+                return Ok(true);
+            }
+        }
+        self.check()?;
+        Ok(false)
     }
 
+    /// [`advance`](Self::advance) for callers that poll.
+    #[cfg(feature = "stream")]
     pub(super) fn poll_advance(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool>> {
         self.session.connection.read_whole_rows()?;
         while self.place == Place::Rows {

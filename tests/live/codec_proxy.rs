@@ -77,6 +77,13 @@ fn f02_a_session_through_a_proxy_of_packets() {
         }
         usable(&mut session).await;
         session.close().await.unwrap();
+        // The proxy may be a moment behind.
+        for _ in 0..500 {
+            if seen.lock().unwrap().last().is_some_and(|packet| packet.payload[..] == [1]) {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
         let seen = seen.lock().unwrap();
         let commands = seen.iter().filter(|packet| packet.sequence == 0);
         let commands: Vec<_> =
