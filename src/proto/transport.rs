@@ -4,7 +4,7 @@ use super::Fault;
 use super::connection::Connection;
 
 impl Connection {
-    /// Space to read into, initialised and never empty. After anything but [`Step::NeedInput`] the
+    /// Space to read into, initialised and never empty. After anything but [`Step::NeedInput`](super::Step::NeedInput) the
     /// views can be void afterwards.
     pub fn spare(&mut self) -> &mut [u8] {
         if self.recv.is_full() {
