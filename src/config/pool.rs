@@ -186,11 +186,10 @@ impl Default for PoolOptions {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "pool"))]
 mod tests {
     use super::*;
 
-    #[cfg(feature = "pool")]
     #[test]
     fn t38_statements_are_shared_out() {
         let options = PoolOptions::default().max(8).max_statements(100);
