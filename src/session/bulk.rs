@@ -188,11 +188,12 @@ impl<P: Params, I: Iterator<Item = P>, F: FnMut(BulkRow)> Bulk<'_, '_, I, F> {
         Ok(())
     }
 
-    /// Takes the next reply; `false` when all are there.
+    /// Takes the next reply; `false` when there are no more, which is early after a fatal error.
     async fn receive(&mut self) -> bool {
         let Some(rows) = self.sent.pop_front() else { return false };
         match self.reply(rows.clone()).await {
-            Ok(done) => {
+            Ok(None) => return false,
+            Ok(Some(done)) => {
                 self.done.rows += rows.end - rows.start;
                 self.done.affected_rows += done.affected_rows;
                 self.done.warnings += u64::from(done.warnings);
@@ -230,17 +231,14 @@ impl<P: Params, I: Iterator<Item = P>, F: FnMut(BulkRow)> Bulk<'_, '_, I, F> {
         }
     }
 
-    async fn reply(&mut self, sent: Range<u64>) -> Result<Done> {
-        let Some(reply) = self.pipeline.next_reply().await else {
-            // After a fatal error there are no replies any more.
-            return Ok(Done::default());
-        };
+    async fn reply(&mut self, sent: Range<u64>) -> Result<Option<Done>> {
+        let Some(reply) = self.pipeline.next_reply().await else { return Ok(None) };
         let mut rows = reply?;
         if self.flags.is_none_or(|flags| flags == 0) {
             let done = rows.finish().await?;
             let (affected_rows, last_insert_id) = (done.affected_rows, done.last_insert_id);
             (self.each)(BulkRow { row: sent.start, affected_rows, last_insert_id });
-            return Ok(done);
+            return Ok(Some(done));
         }
         let (mut total, mut first) = (0_u64, 0);
         let mut numbers = sent;
@@ -256,7 +254,7 @@ impl<P: Params, I: Iterator<Item = P>, F: FnMut(BulkRow)> Bulk<'_, '_, I, F> {
         }
         let mut done = rows.finish().await?;
         (done.affected_rows, done.last_insert_id) = (total, first);
-        Ok(done)
+        Ok(Some(done))
     }
 
     /// Notes the first failure.

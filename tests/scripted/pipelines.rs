@@ -120,6 +120,34 @@ fn a_server_that_breaks_off_ends_the_pipeline() {
     });
 }
 
+/// Rows whose replies never came are not told as done.
+#[test]
+fn a_server_that_breaks_off_a_bulk_execution() {
+    run(async {
+        let (mut session, script) = logged_in(mysql(), &config(), |mut server| async move {
+            server.expect(Command::StmtPrepare(b"x")).await;
+            server.send(server.reply().prepared(7, 1, &[])).await;
+            for row in 0..5 {
+                server.command().await;
+                if row < 2 {
+                    server.send(server.reply().ok()).await;
+                }
+            }
+            server.close();
+        })
+        .await;
+        let statement = session.prepare("x").await.unwrap();
+        let error = session.bulk(&statement, (0..5).map(|n| (n,))).await.unwrap_err();
+        let Error::Bulk(bulk) = &error else { panic!("{error}") };
+        assert_eq!((bulk.rows(), bulk.done().rows), (2..3, 2));
+        assert_eq!((error.was_sent(), error.is_fatal()), (Sent::Maybe, true));
+        assert!(!error.is_retryable());
+        assert_dead(&mut session, &script).await;
+        drop((session, statement));
+        script.done().await;
+    });
+}
+
 /// A future dropped while it waits for a reply, and a pipeline dropped with replies due.
 #[test]
 fn dropped_futures_lose_no_reply() {
