@@ -276,8 +276,10 @@ impl Config {
 
     /// Whether commands may be sent before those in front of them are answered; `true` by default.
     ///
-    /// Some proxies lose such commands. Without it, pipelines, bulk execution and what a session
-    /// sends by itself wait for each reply, and everything else is as before.
+    /// Some proxies lose such commands. Without it, pipelines, bulk execution and transactions with
+    /// an isolation level wait for each reply: a round trip for each command. The setup behind a
+    /// login, a reset or a change of the user still goes out in one write, and statements that
+    /// nobody has any more are closed in front of the next command.
     pub fn pipelining(mut self, pipelining: bool) -> Self {
         self.pipelining = pipelining;
         self

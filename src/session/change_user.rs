@@ -37,9 +37,9 @@ impl Session {
         self.forget_statements();
         self.rollback = None;
         self.guarded = Guarded::Nothing;
-        self.names_due = true;
+        self.setup_due = true;
         while self.step().await? != Step::Connected {}
-        self.settle_names().await
+        self.settle_setup().await
     }
 
     /// This session's configuration with the account of another one.
@@ -61,11 +61,11 @@ impl Session {
 
     /// Sets the session up if a change of the user left that to do. Servers take the character set
     /// that the command names, proxies need not (K-42).
-    pub(super) async fn settle_names(&mut self) -> Result<()> {
-        if !self.names_due {
+    pub(super) async fn settle_setup(&mut self) -> Result<()> {
+        if !self.setup_due {
             return Ok(());
         }
-        self.names_due = false;
+        self.setup_due = false;
         let config = Arc::clone(&self.config);
         let parts = self.begin_setup(after_reset(&config, self.is_mariadb()))?;
         self.finish_setup(parts).await

@@ -152,7 +152,7 @@ impl Session {
             closing: Arc::default(),
             rollback: None,
             guarded: Guarded::default(),
-            names_due: false,
+            setup_due: false,
             clock: Clock::new(config),
             alarm: Alarm::default(),
             wake: None,

@@ -2,11 +2,8 @@
 
 use super::Session;
 use crate::attributes::QueryAttributes;
-use crate::error::Result;
-use crate::params::{Params, encode, encode_with};
 use crate::proto::TransactionState;
-use crate::wire::statement::ParameterType;
-use crate::wire::{Execute, SessionState};
+use crate::wire::SessionState;
 
 impl Session {
     /// The last global transaction ids that the server told of: MySQL's GTIDs with
@@ -52,73 +49,4 @@ impl Session {
         }
         taken
     }
-
-    /// Executes a statement with its parameters, and with the attributes if the server takes such.
-    /// `types` are those that it knows.
-    pub(super) fn send_execute(
-        &mut self,
-        statement: u32,
-        flags: u8,
-        params: &impl Params,
-        types: &mut Vec<ParameterType>,
-    ) -> Result<()> {
-        let attributes = self.connection.attributes().cloned();
-        let more = attributes_flag(attributes.as_ref(), params);
-        self.connection.execute(statement, flags | more, |out| {
-            encode_either(attributes.as_ref(), params, types, true, out)
-        })
-    }
-
-    /// [`send_execute`](Self::send_execute) without a cursor; see [`encode`] for the types.
-    pub(super) fn send_typed(
-        &mut self,
-        statement: u32,
-        params: &impl Params,
-        types: &mut Vec<ParameterType>,
-        taken: bool,
-    ) -> Result<()> {
-        let attributes = self.connection.attributes().cloned();
-        let flags = attributes_flag(attributes.as_ref(), params);
-        self.connection.execute(statement, flags, |out| {
-            encode_either(attributes.as_ref(), params, types, taken, out)
-        })
-    }
-
-    /// What [`send_typed`](Self::send_typed) sends: the flags, and the rest appended.
-    pub(super) fn encode_typed(
-        &self,
-        params: &impl Params,
-        types: &mut Vec<ParameterType>,
-        taken: bool,
-        out: &mut Vec<u8>,
-    ) -> Result<u8> {
-        let attributes = self.connection.attributes();
-        encode_either(attributes, params, types, taken, out)?;
-        Ok(attributes_flag(attributes, params))
-    }
-}
-
-fn attributes_flag(attributes: Option<&QueryAttributes>, params: &impl Params) -> u8 {
-    match attributes {
-        Some(attributes) if params.count() > 0 || !attributes.is_empty() => {
-            Execute::PARAMETER_COUNT_AVAILABLE
-        }
-        _ => 0,
-    }
-}
-
-fn encode_either(
-    attributes: Option<&QueryAttributes>,
-    params: &impl Params,
-    types: &mut Vec<ParameterType>,
-    taken: bool,
-    out: &mut Vec<u8>,
-) -> Result<()> {
-    let Some(attributes) = attributes else { return encode(params, types, taken, out) };
-    // The types are sent every time.
-    types.clear();
-    if params.count() == 0 && attributes.is_empty() {
-        return Ok(());
-    }
-    encode_with(params, attributes, out)
 }

@@ -10,6 +10,7 @@ mod connect;
 mod cursor;
 mod dial;
 mod driver;
+mod execute;
 mod facts;
 mod input;
 mod leave;
@@ -127,8 +128,8 @@ pub struct Session {
     /// before the next command.
     rollback: Option<usize>,
     guarded: Guarded,
-    /// The character set is to be set before the next command, because the user changed.
-    names_due: bool,
+    /// The setup is to be sent before the next command, because the user changed.
+    setup_due: bool,
     clock: Clock,
     /// The timer of what is being left, and when it is due: a blocking stream waits no longer.
     alarm: Alarm,
@@ -220,7 +221,7 @@ impl Session {
         self.lifeline.run()?;
         let flags = if statement.has_cursor() { Execute::CURSOR_READ_ONLY } else { 0 };
         let mut types = handle.take_types();
-        self.send_execute(handle.id(), flags, params, &mut types)?;
+        self.send_execute(handle.id(), flags, params, &mut types, true)?;
         statement.note_execution();
         let begun = self.begin_result().await?;
         handle.put_types(types);
@@ -464,7 +465,7 @@ impl Session {
     /// dropped is undone.
     async fn settle(&mut self) -> Result<()> {
         self.drain().await?;
-        self.settle_names().await?;
+        self.settle_setup().await?;
         self.resolve_doubt().await?;
         self.check_transaction()?;
         self.close_dropped_statements()?;

@@ -6,8 +6,6 @@ use super::statement::{Source, Statement};
 use super::{Query, Rows, Session};
 use crate::error::{Result, UsageError};
 use crate::params::Params;
-#[cfg(doc)]
-use crate::params::encode;
 use crate::proto::MAX_UNANSWERED;
 use crate::wire::statement::ParameterType;
 
@@ -109,7 +107,7 @@ impl Pipeline<'_> {
         Ok(())
     }
 
-    /// [`query`](Self::query) of a statement; see [`encode`] for its types.
+    /// [`query`](Self::query) of a statement; see [`encode`](crate::params::encode) for its types.
     pub(super) async fn execute(
         &mut self,
         statement: &Statement,
@@ -231,7 +229,7 @@ impl Pipeline<'_> {
         self.queue_typed(statement, params, &mut Vec::new(), false).await
     }
 
-    /// Queues an execution; see [`encode`] for its types.
+    /// Queues an execution; see [`encode`](crate::params::encode) for its types.
     async fn queue_typed(
         &mut self,
         statement: &Statement,
@@ -250,12 +248,12 @@ impl Pipeline<'_> {
         if self.is_sent_at_once() {
             drop(handle.take_types());
             let id = handle.id();
-            self.session.send_typed(id, params, types, taken)?;
+            self.session.send_execute(id, 0, params, types, taken)?;
             statement.note_execution();
             self.due += 1;
         } else {
             let mut parameters = Vec::new();
-            let flags = self.session.encode_typed(params, types, taken, &mut parameters)?;
+            let flags = self.session.encode_execute(params, types, taken, &mut parameters)?;
             self.held_bytes += parameters.len();
             let parameters = parameters.into();
             self.held.push_back(Held::Execute { statement: plain, flags, parameters });

@@ -65,7 +65,7 @@ pub(super) enum Place {
 impl<'s> Rows<'s> {
     /// `rows` tells whether the first result is a result set.
     pub(super) fn new(session: &'s mut Session, rows: bool, cursor: Option<Statement>) -> Self {
-        let span = <Span as Default>::default();
+        let span = Span::none();
         let mut this = Self { session, place: Place::Between, cursor, failed: None, span };
         this.begin(rows);
         this

@@ -23,13 +23,12 @@ mod on {
     #[derive(Debug)]
     pub(in crate::session) struct Span(tracing::Span);
 
-    impl Default for Span {
-        fn default() -> Self {
+    impl Span {
+        /// No span: nobody is told.
+        pub(in crate::session) fn none() -> Self {
             Self(tracing::Span::none())
         }
-    }
 
-    impl Span {
         /// The span of an operation on a server that is not known yet.
         pub(in crate::session) fn of(operation: &'static str, config: &Config) -> Self {
             let span = info_span!(
@@ -134,10 +133,15 @@ mod off {
     use crate::session::statement::Query;
 
     /// Nothing at all.
-    #[derive(Clone, Copy, Debug, Default)]
+    #[derive(Clone, Copy, Debug)]
     pub(in crate::session) struct Span;
 
     impl Span {
+        #[inline(always)]
+        pub(in crate::session) fn none() -> Self {
+            Self
+        }
+
         #[inline(always)]
         pub(in crate::session) fn of(_: &'static str, _: &Config) -> Self {
             Self
