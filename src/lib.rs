@@ -77,11 +77,6 @@
 //!
 //! A feature adds, and changes nothing that works without it.
 
-#![cfg_attr(
-    not(any(feature = "tokio", feature = "blocking")),
-    allow(dead_code, unused_imports, reason = "some of the core is for the sessions alone")
-)]
-
 mod attributes;
 pub mod auth;
 #[cfg(feature = "blocking")]

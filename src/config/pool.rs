@@ -163,7 +163,7 @@ impl PoolOptions {
     }
 
     /// How many statements one session may cache.
-    #[cfg_attr(not(feature = "pool"), expect(dead_code, reason = "only pools divide"))]
+    #[cfg(feature = "pool")]
     pub(crate) fn statements_each(&self, wanted: usize) -> usize {
         wanted.min(self.max_statements / self.max.max(1))
     }

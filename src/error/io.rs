@@ -35,10 +35,7 @@ pub enum IoTask {
 }
 
 impl IoError {
-    #[cfg_attr(
-        not(any(feature = "tokio", feature = "blocking")),
-        expect(dead_code, reason = "only fronts do I/O")
-    )]
+    #[cfg(any(feature = "tokio", feature = "blocking"))]
     pub(crate) fn new(
         task: IoTask,
         peer: impl Into<Box<str>>,

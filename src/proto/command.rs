@@ -4,6 +4,7 @@
 use super::Step;
 use super::connection::{Connection, State, dead};
 use super::exchange::Reply;
+#[cfg(any(feature = "tokio", feature = "blocking"))]
 use crate::attributes::QueryAttributes;
 use crate::error::{Result, UsageError};
 use crate::wire::packet::{self, PacketStart};
@@ -29,28 +30,24 @@ impl Connection {
     }
 
     fn query_with_attributes(&mut self, sql: &[u8]) -> Result<()> {
-        self.check_ready()?;
-        let draft = Draft::begin(self.send.buffer());
-        self.attributes.encode_query(sql, draft.out)?;
-        if draft.payload_len() > MAX_COMMAND {
-            let max = 1 << 30;
-            return Err(UsageError::TooLong { what: "statement", max }.into());
-        }
-        let sequence = draft.finish();
+        let attributes = std::mem::take(&mut self.attributes);
+        let sent =
+            self.drafted(Reply::Text, "statement", |out| Ok(attributes.encode_query(sql, out)?));
+        self.attributes = attributes;
+        sent?;
         self.watch.sees_command(&Command::Query(sql));
-        self.unanswered.push_back((Reply::Text, sequence));
-        self.seal().map_err(|fault| self.die(fault))
+        Ok(())
     }
 
     /// Sets the attributes that go with every later query. Those of executions are part of their
     /// parameters.
-    #[cfg_attr(not(feature = "tokio"), allow(dead_code, reason = "only fronts set them"))]
+    #[cfg(any(feature = "tokio", feature = "blocking"))]
     pub(crate) fn set_attributes(&mut self, attributes: QueryAttributes) {
         self.attributes = attributes;
     }
 
     /// The attributes that go with statements; `None` if the server takes none.
-    #[cfg_attr(not(feature = "tokio"), allow(dead_code, reason = "only fronts set them"))]
+    #[cfg(any(feature = "tokio", feature = "blocking"))]
     pub(crate) fn attributes(&self) -> Option<&QueryAttributes> {
         let known = self.capabilities.contains(Capabilities::QUERY_ATTRIBUTES);
         known.then_some(&self.attributes)
@@ -86,8 +83,10 @@ impl Connection {
         flags: u8,
         parameters: impl FnOnce(&mut Vec<u8>) -> Result<()>,
     ) -> Result<()> {
-        let command = Command::StmtExecute(Execute { statement, flags, parameters: &[] });
-        self.execution(statement, command, parameters)
+        self.drafted(Reply::Binary { statement }, "parameter list", |out| {
+            Command::StmtExecute(Execute { statement, flags, parameters: &[] }).encode(out);
+            parameters(out)
+        })
     }
 
     /// Executes a prepared statement with many rows of parameters; MariaDB only. The reply is an OK
@@ -99,30 +98,32 @@ impl Connection {
         flags: u16,
         rows: impl FnOnce(&mut Vec<u8>) -> Result<T>,
     ) -> Result<T> {
-        let command = Command::StmtBulkExecute(BulkExecute { statement, flags, parameters: &[] });
-        self.execution(statement, command, rows)
+        self.drafted(Reply::Binary { statement }, "parameter list", |out| {
+            Command::StmtBulkExecute(BulkExecute { statement, flags, parameters: &[] }).encode(out);
+            rows(out)
+        })
     }
 
-    /// Sends a command whose end a caller's code appends.
-    fn execution<T>(
+    /// Sends a command that is written in place, with the help of a caller's code; if that fails,
+    /// nothing is sent. `what` may be too long.
+    fn drafted<T>(
         &mut self,
-        statement: u32,
-        command: Command<'_>,
-        append: impl FnOnce(&mut Vec<u8>) -> Result<T>,
+        reply: Reply,
+        what: &'static str,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<T>,
     ) -> Result<T> {
         self.check_ready()?;
         let max = self.limits.max_command.min(MAX_COMMAND);
         let draft = Draft::begin(self.send.buffer());
-        command.encode(draft.out);
-        let appended = append(draft.out)?;
+        let written = write(draft.out)?;
         if draft.payload_len() > max {
             let max = u64::try_from(max).unwrap_or(u64::MAX);
-            return Err(UsageError::TooLong { what: "parameter list", max }.into());
+            return Err(UsageError::TooLong { what, max }.into());
         }
         let sequence = draft.finish();
         let sequence = self.seal_command(sequence).map_err(|fault| self.die(fault))?;
-        self.unanswered.push_back((Reply::Binary { statement }, sequence));
-        Ok(appended)
+        self.unanswered.push_back((reply, sequence));
+        Ok(written)
     }
 
     /// Asks for up to `rows` rows of a statement's cursor; the reply is rows and [`Step::Done`].
@@ -139,11 +140,8 @@ impl Connection {
     pub fn close_statement(&mut self, statement: u32) -> Result<()> {
         self.check_ready()?;
         self.write(Command::StmtClose(statement))?;
-        // Executions in front of it may still rely on what is known.
-        let executed = Reply::Binary { statement };
-        if !self.unanswered.iter().any(|&(reply, _)| reply == executed) {
-            self.known.forget(statement);
-        }
+        self.known.close(statement);
+        self.forget_closed();
         Ok(())
     }
 

@@ -534,6 +534,7 @@ impl Connection {
     /// The command in progress has its whole reply.
     fn answered(&mut self) {
         self.unanswered.pop_front();
+        self.forget_closed();
         self.reading = Reading::Rows;
         self.walk = None;
         self.last_ok.end_command();
@@ -559,13 +560,15 @@ impl Connection {
 
     /// Nothing may come while nothing is asked for; an error report is at least understood (F-11).
     fn look_while_idle(&mut self) -> Result<(State, Outcome), Fault> {
-        // The views of the last command stay valid: nothing moves unless something came.
-        if !self.recv.in_packet() && !self.pull()? {
-            if self.ended {
-                return Err(Kind::ConnectionLost(Lost::Idle).into());
-            }
+        if !self.recv.in_packet() {
+            // A window that the last reply filled has no space for what waits behind a filter.
             self.recv.rest();
-            return Ok((State::Idle, Outcome::Step(Step::Idle)));
+            if !self.pull()? {
+                if self.ended {
+                    return Err(Kind::ConnectionLost(Lost::Idle).into());
+                }
+                return Ok((State::Idle, Outcome::Step(Step::Idle)));
+            }
         }
         self.recv.set_sequence(0);
         match self.recv.packet()? {

@@ -16,17 +16,22 @@ use crate::wire::Capabilities;
 pub(super) struct Known {
     /// `None` while newer ones arrive.
     statements: HashMap<u32, Option<Arc<Columns>>>,
+    /// Statements that were closed behind executions, which still rely on what is known.
+    closed: Vec<u32>,
     /// Buffers to be used again while the columns in use are a statement's.
     spare: Option<Arc<Columns>>,
 }
 
 impl Known {
-    pub(super) fn forget(&mut self, statement: u32) {
-        self.statements.remove(&statement);
+    pub(super) fn close(&mut self, statement: u32) {
+        if self.statements.contains_key(&statement) {
+            self.closed.push(statement);
+        }
     }
 
     pub(super) fn forget_all(&mut self) {
         self.statements.clear();
+        self.closed.clear();
     }
 
     fn put(&mut self, statement: u32, columns: Arc<Columns>) {
@@ -78,6 +83,23 @@ impl Connection {
         self.clear_columns();
     }
 
+    /// Forgets the statements that were closed, once no execution is unanswered.
+    pub(super) fn forget_closed(&mut self) {
+        if self.known.closed.is_empty() {
+            return;
+        }
+        let mut closed = std::mem::take(&mut self.known.closed);
+        closed.retain(|&statement| {
+            let executed = Reply::Binary { statement };
+            let relied_on = self.unanswered.iter().any(|&(reply, _)| reply == executed);
+            if !relied_on {
+                self.known.statements.remove(&statement);
+            }
+            relied_on
+        });
+        self.known.closed = closed;
+    }
+
     /// Keeps what the server takes for known from now on.
     pub(super) fn remember_columns(&mut self, statement: u32) {
         if self.capabilities.contains(Capabilities::MARIADB_CACHE_METADATA) {
@@ -85,7 +107,8 @@ impl Connection {
         }
     }
 
-    pub(super) fn share_columns(&mut self, columns: Arc<Columns>) {
+    /// Makes these the columns in use.
+    pub(crate) fn share_columns(&mut self, columns: Arc<Columns>) {
         let old = std::mem::replace(&mut self.columns, columns);
         if Arc::strong_count(&old) == 1 {
             self.known.spare = Some(old);

@@ -39,6 +39,8 @@ mod infile;
 mod known;
 mod peek;
 mod recv;
+#[cfg(any(feature = "tokio", feature = "blocking"))]
+mod replay;
 mod send;
 mod server_info;
 #[cfg(feature = "tls")]
@@ -56,7 +58,8 @@ pub use connect::{Login, TlsPlan, Transport};
 pub use connection::{Connection, Step};
 pub use exchange::Done;
 pub use field::FieldHead;
-pub(crate) use peek::Kept;
+#[cfg(any(feature = "tokio", feature = "blocking"))]
+pub(crate) use replay::Kept;
 pub use server_info::ServerInfo;
 #[cfg(feature = "tls")]
 pub use tls::TlsClient;

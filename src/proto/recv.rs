@@ -375,6 +375,7 @@ impl Recv {
     }
 
     /// Puts bytes in front of what comes, as if they had been received.
+    #[cfg(any(feature = "tokio", feature = "blocking"))]
     pub(super) fn put_in_front(&mut self, bytes: &[u8]) {
         let pending = [bytes, self.pending()].concat();
         let size = self.buf.len().max(pending.len());

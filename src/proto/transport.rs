@@ -4,8 +4,10 @@ use super::Fault;
 use super::connection::Connection;
 
 impl Connection {
-    /// Space to read into, initialised and never empty. After anything but [`Step::NeedInput`](super::Step::NeedInput) the
-    /// views can be void afterwards.
+    /// Space to read into, initialised; never empty after
+    /// [`Step::NeedInput`](super::Step::NeedInput). After anything else the views can be void
+    /// afterwards, and with TLS or compression there can be no space before the next step: a read
+    /// of nothing is then no end of input.
     pub fn spare(&mut self) -> &mut [u8] {
         if self.recv.is_full() {
             self.make_room();
@@ -23,11 +25,8 @@ impl Connection {
 
     /// Whether input that nobody asked for can be taken: it has not ended, and there is space
     /// for it without growing.
-    #[cfg_attr(
-        not(any(feature = "tokio", feature = "blocking")),
-        expect(dead_code, reason = "only fronts read")
-    )]
-    pub(crate) fn can_read_ahead(&self) -> bool {
+    #[must_use]
+    pub fn can_read_ahead(&self) -> bool {
         #[cfg(feature = "tls")]
         if self.tls.as_ref().is_some_and(|tls| tls.is_full()) {
             return false;

@@ -145,10 +145,7 @@ impl Connection {
     }
 
     /// The number of the packet that is due: another one shows that a packet came.
-    #[cfg_attr(
-        not(any(feature = "tokio", feature = "blocking")),
-        expect(dead_code, reason = "only fronts wait")
-    )]
+    #[cfg(any(feature = "tokio", feature = "blocking"))]
     pub(crate) fn packet_due(&self) -> u8 {
         self.recv.sequence()
     }
@@ -160,10 +157,7 @@ impl Connection {
     }
 
     /// Notes the default database that a command has set, for servers that do not tell.
-    #[cfg_attr(
-        not(any(feature = "tokio", feature = "blocking")),
-        expect(dead_code, reason = "only fronts know")
-    )]
+    #[cfg(any(feature = "tokio", feature = "blocking"))]
     pub(crate) fn set_database(&mut self, database: &str) {
         self.info.database = Some(database.to_owned());
     }
@@ -174,7 +168,7 @@ impl Connection {
         self.capabilities
     }
 
-    /// What compresses the bytes on the wire.
+    /// What compresses the bytes behind the login, if both sides agreed.
     #[must_use]
     pub fn compression(&self) -> Option<Compression> {
         if self.capabilities.contains(Capabilities::COMPRESS) {

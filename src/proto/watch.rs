@@ -3,6 +3,7 @@
 //! A server that tracks its sessions' state tells of most of them. What it does not tell of is kept
 //! apart by the look of the command: only those that plainly leave nothing but rows do not count.
 
+#[cfg(feature = "pool")]
 use super::connection::Connection;
 use crate::wire::Command;
 
@@ -37,7 +38,7 @@ impl Watch {
     }
 }
 
-#[cfg_attr(not(feature = "pool"), allow(dead_code, reason = "only pools watch"))]
+#[cfg(feature = "pool")]
 impl Connection {
     /// Begins to watch, or begins anew: what was seen is forgotten. With `traces`, commands are
     /// looked at, too.
@@ -66,6 +67,7 @@ fn can_leave_traces(command: &Command<'_>) -> bool {
         | Command::InitDb(_)
         // What they execute was looked at when it was prepared.
         | Command::StmtExecute(_)
+        | Command::StmtBulkExecute(_)
         | Command::StmtSendLongData { .. }
         | Command::StmtClose(_)
         | Command::StmtReset(_)

@@ -103,7 +103,7 @@ impl Session {
         }
         self.settle().await?;
         if kept.rows() == 0 && more {
-            self.connection.use_columns(columns);
+            self.connection.share_columns(columns);
             let (id, rows) = (statement.used_handle().id(), statement.fetch_size());
             self.connection.fetch(id, rows)?;
         } else {

@@ -100,7 +100,7 @@ impl Attribute<'_> {
     }
 
     /// Appends how many parameters and attributes an execution has (K-11).
-    pub(crate) fn encode_count(count: usize, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    pub fn encode_count(count: usize, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         if count > MAX_PARAMETERS {
             let max = 65_535;
             return Err(EncodeError::new("parameter list", Unencodable::TooLong { max }));

@@ -43,6 +43,30 @@ async fn all_kinds(session: &mut Session) {
     session.ping().await.unwrap();
 }
 
+/// Commands that are on their way together.
+async fn all_at_once(session: &mut Session) {
+    session
+        .execute("CREATE TEMPORARY TABLE IF NOT EXISTS attr_t (n INT, s TEXT)", ())
+        .await
+        .unwrap();
+    let insert = session.prepare("INSERT INTO attr_t VALUES (?, ?)").await.unwrap();
+    let done = session.bulk(&insert, (0..500).map(|n| (n, "x".repeat(n % 90)))).await.unwrap();
+    assert_eq!(done.rows, 500);
+    let plus = session.prepare("SELECT CAST(? AS SIGNED) + 1").await.unwrap();
+    let mut pipeline = session.pipeline();
+    for n in 0..20_i64 {
+        pipeline.query("SELECT COUNT(*) FROM attr_t", ()).await.unwrap();
+        pipeline.query(&plus, (n,)).await.unwrap();
+    }
+    let mut numbers = Vec::new();
+    while let Some(reply) = pipeline.next_reply().await {
+        numbers.extend(reply.unwrap().collect::<i64>().await.unwrap());
+    }
+    let expected: Vec<i64> = (0..20).flat_map(|n| [500, n + 1]).collect();
+    assert_eq!(numbers, expected);
+    session.execute("DROP TEMPORARY TABLE attr_t", ()).await.unwrap();
+}
+
 #[test]
 fn e87_k13_statements_with_and_without_attributes() {
     each_server(async |target| {
@@ -54,6 +78,18 @@ fn e87_k13_statements_with_and_without_attributes() {
         session.reset().await.unwrap();
         session.set_query_attributes(QueryAttributes::default());
         all_kinds(&mut session).await;
+        // Each command begins its own frames, whatever it carries.
+        #[cfg(feature = "compress")]
+        {
+            let compressed = config(target).compression([mywire::Compression::Zlib]);
+            let mut session = connect(&compressed).await;
+            assert!(session.compression().is_some());
+            session.set_query_attributes(attributes());
+            all_kinds(&mut session).await;
+            all_at_once(&mut session).await;
+        }
+        session.set_query_attributes(attributes());
+        all_at_once(&mut session).await;
         // Nobody asked for them: nothing is announced.
         assert!(!target.session().await.set_query_attributes(attributes()));
     });
