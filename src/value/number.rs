@@ -11,6 +11,27 @@ use crate::wire::{ColumnFlags, ColumnType};
 /// more than its first bytes (T-37).
 const MAX_NUMBER: usize = 512;
 
+/// Reads an integer where it stands; `$binary` reads one of the binary protocol.
+macro_rules! in_place {
+    ($binary:ident) => {
+        #[inline(always)]
+        fn read_text(walk: &mut TextWalk<'r>, info: &'r ColumnInfo) -> Result<Self, CellFault> {
+            match short_integer(walk, info) {
+                Some(number) => number.try_into().map_err(|_| ValueError::Range.into()),
+                None => walk.read(info),
+            }
+        }
+
+        #[inline(always)]
+        fn read_binary(walk: &mut BinaryWalk<'r>, info: &'r ColumnInfo) -> Result<Self, CellFault> {
+            match $binary(walk, info) {
+                Some(number) => number.try_into().map_err(|_| ValueError::Range.into()),
+                None => walk.read(info),
+            }
+        }
+    };
+}
+
 macro_rules! integers {
     ($($signed:ty),+; $($unsigned:ty),+) => {
         $(impl<'r> FromValue<'r> for $signed {
@@ -28,21 +49,7 @@ macro_rules! integers {
                 i128::from_value(value)?.try_into().map_err(|_| ValueError::Range)
             }
 
-            #[inline(always)]
-            fn read_text(walk: &mut TextWalk<'r>, info: &'r ColumnInfo) -> Result<Self, CellFault> {
-                match short_integer(walk, info) {
-                    Some(number) => number.try_into().map_err(|_| ValueError::Range.into()),
-                    None => walk.read(info),
-                }
-            }
-
-            #[inline(always)]
-            fn read_binary(walk: &mut BinaryWalk<'r>, info: &'r ColumnInfo) -> Result<Self, CellFault> {
-                match signed(walk, info) {
-                    Some(number) => number.try_into().map_err(|_| ValueError::Range.into()),
-                    None => walk.read(info),
-                }
-            }
+            in_place!(signed);
         })+
         $(impl<'r> FromValue<'r> for $unsigned {
             #[inline]
@@ -57,21 +64,7 @@ macro_rules! integers {
                 u128::from_value(value)?.try_into().map_err(|_| ValueError::Range)
             }
 
-            #[inline(always)]
-            fn read_text(walk: &mut TextWalk<'r>, info: &'r ColumnInfo) -> Result<Self, CellFault> {
-                match short_integer(walk, info) {
-                    Some(number) => number.try_into().map_err(|_| ValueError::Range.into()),
-                    None => walk.read(info),
-                }
-            }
-
-            #[inline(always)]
-            fn read_binary(walk: &mut BinaryWalk<'r>, info: &'r ColumnInfo) -> Result<Self, CellFault> {
-                match unsigned(walk, info) {
-                    Some(number) => number.try_into().map_err(|_| ValueError::Range.into()),
-                    None => walk.read(info),
-                }
-            }
+            in_place!(unsigned);
         })+
     };
 }
@@ -202,7 +195,7 @@ impl<'r> FromValue<'r> for f64 {
             },
             // Through the narrower type, so that both protocols give the same.
             Kind::Float => f32::from_value(value).map(Self::from),
-            Kind::Integer => float(exact(value, 1 << 53)?.as_bytes()),
+            Kind::Integer => exact(value, 1 << 53),
             _ => Err(ValueError::Type),
         }
     }
@@ -227,7 +220,7 @@ impl<'r> FromValue<'r> for f32 {
                 (Format::Binary, Ok(bytes)) => Ok(Self::from_le_bytes(bytes)),
                 (Format::Binary, Err(_)) => Err(ValueError::Malformed),
             },
-            Kind::Integer => float(exact(value, 1 << 24)?.as_bytes()),
+            Kind::Integer => exact(value, 1 << 24).map(narrowed),
             _ => Err(ValueError::Type),
         }
     }
@@ -456,13 +449,20 @@ fn float<F: std::str::FromStr>(text: &[u8]) -> Result<F, ValueError> {
     text.parse().map_err(|_| ValueError::Malformed)
 }
 
-/// An integer's text, if a float holds it exactly.
-fn exact(value: RawValue<'_>, limit: u64) -> Result<String, ValueError> {
+/// An integer as a float, if a float whose whole numbers go up to `limit` holds it exactly.
+fn exact(value: RawValue<'_>, limit: u64) -> Result<f64, ValueError> {
     let (negative, magnitude) = integer(value)?;
     if magnitude > limit {
         return Err(ValueError::Inexact);
     }
-    Ok(format!("{}{magnitude}", if negative { "-" } else { "" }))
+    let float = exact_float(magnitude);
+    Ok(if negative { -float } else { float })
+}
+
+#[expect(clippy::as_conversions, reason = "only for what an `f32` holds exactly")]
+#[expect(clippy::cast_possible_truncation, reason = "only for what an `f32` holds exactly")]
+const fn narrowed(float: f64) -> f32 {
+    float as f32
 }
 
 #[cfg(test)]
