@@ -215,6 +215,19 @@ fn there_is_no_unsafe_code() {
     assert!(manifest.expect("the manifest").contains("unsafe_code = \"forbid\""));
 }
 
+/// T-51: what casts could cut off is the lints' to find, and the few exceptions have a reason.
+#[test]
+fn t51_a_cast_is_seen_by_the_lints() {
+    let manifest = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+    assert!(manifest.expect("the manifest").contains("as_conversions = \"warn\""));
+    for source in sources() {
+        let exempt = mentions(&source.code, "as_conversions");
+        // Of `wire`, only the tests are.
+        let known = ["value/number.rs", "wire/mod.rs"].contains(&&*source.path);
+        assert!(!exempt || known, "src/{}", source.path);
+    }
+}
+
 /// Every limit is a named constant with its reason, a documented field, and a setter.
 #[test]
 fn every_limit_is_documented() {

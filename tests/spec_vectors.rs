@@ -17,8 +17,6 @@ mod vector_statements;
 mod vectors;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
 
 use mywire::wire::ColumnType;
 use vector_sessions::{Cut, Session};
@@ -290,62 +288,6 @@ fn r39_each_column_type_has_a_value_in_a_recorded_binary_row() {
                 })
         };
         assert!(vectors.iter().any(|vector| holds(&vector)), "{name} has no value");
-    }
-}
-
-/// Ids such as `R-20` in a text: a letter, a hyphen, at least two digits.
-fn ids(text: &str) -> BTreeSet<String> {
-    let bytes = text.as_bytes();
-    let mut found = BTreeSet::new();
-    for (at, pair) in bytes.windows(2).enumerate() {
-        let alone = at == 0 || !(bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'-');
-        if !alone || pair[1] != b'-' || !b"FCHAKREST".contains(&pair[0]) {
-            continue;
-        }
-        let digits = bytes[at + 2..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        if digits >= 2 {
-            found.insert(text[at..at + 2 + digits].to_owned());
-        }
-    }
-    found
-}
-
-fn read_folder(folder: &Path, extension: &str, texts: &mut Vec<(PathBuf, String)>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            read_folder(&path, extension, texts);
-        } else if path.extension().is_some_and(|found| found == extension) {
-            let text = fs::read_to_string(&path).unwrap();
-            texts.push((path, text));
-        }
-    }
-}
-
-#[test]
-fn each_id_that_is_cited_is_described() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut pages = Vec::new();
-    read_folder(&root.join("protocol-spec"), "md", &mut pages);
-    let mut described = BTreeMap::new();
-    for (page, text) in &pages {
-        for line in text.lines().filter_map(|line| line.strip_prefix("- **")) {
-            // `K-00a` is a statement of its own with the id of `K-00`.
-            let id = ids(line.get(..5).unwrap_or(line)).pop_first();
-            let Some(id) = id.filter(|id| line.starts_with(id.as_str())) else { continue };
-            let before = described.insert(id.clone(), page);
-            assert!(before.is_none() || id == "K-00", "{id} stands twice, in {}", page.display());
-        }
-    }
-    let mut citing = pages.clone();
-    for folder in ["src", "tests", "examples"] {
-        read_folder(&root.join(folder), "rs", &mut citing);
-    }
-    read_folder(&root.join("protocol-spec/vectors"), "txt", &mut citing);
-    for (file, text) in &citing {
-        for id in ids(text) {
-            assert!(described.contains_key(&id), "{} cites {id}", file.display());
-        }
     }
 }
 

@@ -165,7 +165,7 @@ mod tests {
 
     /// A-51, E-32, T-36
     #[test]
-    fn large_factors_are_refused_before_any_work() {
+    fn t36_large_factors_are_refused_before_any_work() {
         for factor in [4, 8, 20, 31, 32, 64, 255] {
             let error = sign(&salt_packet(factor), "secret").unwrap_err();
             assert_eq!(error, AuthError::IterationFactor { factor, max: MAX_FACTOR });

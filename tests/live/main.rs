@@ -58,6 +58,7 @@ mod relay;
 mod row_stream;
 mod seed;
 mod server_errors;
+mod sql_text;
 mod statements;
 mod target;
 mod tls12;

@@ -296,7 +296,7 @@ fn e89_changing_types_and_nulls() {
 }
 
 #[test]
-fn e90_the_cache_gives_back_what_it_does_not_keep() {
+fn e90_t38_the_cache_gives_back_what_it_does_not_keep() {
     each_server(async |target| {
         for capacity in [0, 1, 4] {
             let config = target.local_config().statement_cache(capacity);

@@ -26,7 +26,7 @@ async fn ids(session: &mut Session) -> Vec<i64> {
 }
 
 #[test]
-fn committed_rolled_back_and_dropped() {
+fn t65_committed_rolled_back_and_dropped() {
     each_server(async |target| {
         let (mut session, mut other) = two(target).await;
         assert!(!session.in_transaction());

@@ -35,3 +35,7 @@ mod tls;
 mod transactions;
 mod transcripts;
 mod transports;
+mod wiped;
+
+#[global_allocator]
+static ALLOCATOR: counting_alloc::Counting = counting_alloc::Counting;

@@ -1,4 +1,5 @@
-//! An allocator that counts, for each thread: how often, how much now, how much at most.
+//! An allocator that counts, for each thread: how often, how much now, how much at most; and that
+//! looks for bytes in what is freed.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -8,6 +9,8 @@ thread_local! {
     /// Wraps below 0 when a thread frees what another one allocated.
     static LIVE: Cell<usize> = const { Cell::new(0) };
     static PEAK: Cell<usize> = const { Cell::new(0) };
+    static NEEDLE: Cell<&'static [u8]> = const { Cell::new(&[]) };
+    static SIGHTINGS: Cell<usize> = const { Cell::new(0) };
 }
 
 /// The system's allocator, counted.
@@ -33,6 +36,24 @@ pub fn start() -> usize {
 /// The most bytes allocated at once since [`start`].
 pub fn peak() -> usize {
     PEAK.get()
+}
+
+/// From now on, blocks that this thread frees are searched for these bytes; for none, no longer.
+pub fn watch_for(needle: &'static [u8]) {
+    NEEDLE.set(needle);
+    SIGHTINGS.set(0);
+}
+
+/// How many blocks were freed with the bytes in them since [`watch_for`].
+pub fn sightings() -> usize {
+    SIGHTINGS.get()
+}
+
+fn look_at(block: &[u8]) {
+    let needle = NEEDLE.get();
+    if !needle.is_empty() && block.windows(needle.len()).any(|window| window == needle) {
+        SIGHTINGS.set(SIGHTINGS.get() + 1);
+    }
 }
 
 fn grew(bytes: usize) {
@@ -63,10 +84,13 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         shrank(layout.size());
+        // What was never written is read as well: it is 0 or old, and only compared.
+        look_at(unsafe { std::slice::from_raw_parts(pointer, layout.size()) });
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        look_at(unsafe { std::slice::from_raw_parts(pointer, layout.size()) });
         // Both blocks exist while the bytes move.
         grew(size);
         shrank(layout.size());
