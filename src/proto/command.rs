@@ -1,5 +1,8 @@
 //! The commands: what a caller asks for, put behind what there is to send.
 
+#[cfg(any(feature = "tokio", feature = "blocking"))]
+use std::sync::Arc;
+
 #[cfg(doc)]
 use super::Step;
 use super::connection::{Connection, State, dead};
@@ -23,18 +26,17 @@ impl Connection {
     /// earlier ones are answered; replies come in order. Fails, with nothing to send, if the
     /// statement exceeds `Limits::max_command`, or too many commands are unanswered.
     pub fn query(&mut self, sql: &[u8]) -> Result<()> {
-        if self.capabilities.contains(Capabilities::QUERY_ATTRIBUTES) {
-            return self.query_with_attributes(sql);
-        }
-        self.command(Command::Query(sql), Reply::Text)
+        self.query_for(Reply::Text, sql)
     }
 
-    fn query_with_attributes(&mut self, sql: &[u8]) -> Result<()> {
-        let attributes = std::mem::take(&mut self.attributes);
-        let sent =
-            self.drafted(Reply::Text, "statement", |out| Ok(attributes.encode_query(sql, out)?));
-        self.attributes = attributes;
-        sent?;
+    /// Runs SQL whose reply may be that of `reply`, with the attributes if the server takes such:
+    /// every COM_QUERY has room for them then.
+    pub(super) fn query_for(&mut self, reply: Reply, sql: &[u8]) -> Result<()> {
+        if !self.capabilities.contains(Capabilities::QUERY_ATTRIBUTES) {
+            return self.command(Command::Query(sql), reply);
+        }
+        let attributes = self.attributes.clone();
+        self.drafted(reply, "statement", |out| Ok(attributes.encode_query(sql, out)?))?;
         self.watch.sees_command(&Command::Query(sql));
         Ok(())
     }
@@ -43,12 +45,12 @@ impl Connection {
     /// parameters.
     #[cfg(any(feature = "tokio", feature = "blocking"))]
     pub(crate) fn set_attributes(&mut self, attributes: QueryAttributes) {
-        self.attributes = attributes;
+        self.attributes = Arc::new(attributes);
     }
 
     /// The attributes that go with statements; `None` if the server takes none.
     #[cfg(any(feature = "tokio", feature = "blocking"))]
-    pub(crate) fn attributes(&self) -> Option<&QueryAttributes> {
+    pub(crate) fn attributes(&self) -> Option<&Arc<QueryAttributes>> {
         let known = self.capabilities.contains(Capabilities::QUERY_ATTRIBUTES);
         known.then_some(&self.attributes)
     }
@@ -166,7 +168,7 @@ impl Connection {
         Ok(())
     }
 
-    pub(super) fn command(&mut self, command: Command<'_>, reply: Reply) -> Result<()> {
+    fn command(&mut self, command: Command<'_>, reply: Reply) -> Result<()> {
         self.check_ready()?;
         let sequence = self.write(command)?;
         self.unanswered.push_back((reply, sequence));

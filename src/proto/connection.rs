@@ -81,7 +81,7 @@ pub struct Connection {
     pub(super) info: ServerInfo,
     pub(super) watch: Watch,
     /// What goes with queries, if both sides know such.
-    pub(super) attributes: QueryAttributes,
+    pub(super) attributes: Arc<QueryAttributes>,
 }
 
 /// What the connection is in the middle of.
@@ -193,7 +193,7 @@ impl Connection {
             last_ok: LastOk::default(),
             info: ServerInfo::default(),
             watch: Watch::default(),
-            attributes: QueryAttributes::default(),
+            attributes: Arc::default(),
         }
     }
 

@@ -13,7 +13,7 @@ use super::connection::{Connection, Outcome, State};
 use super::exchange::Reply;
 use super::recv::Span;
 use crate::error::{ProtocolErrorKind as Kind, Result, UsageError};
-use crate::wire::{Capabilities, Command, LocalInfileRequest, packet};
+use crate::wire::{Capabilities, LocalInfileRequest, packet};
 
 impl Connection {
     /// Runs a LOAD DATA LOCAL statement, like [`query`](Self::query). When the server asks for the
@@ -27,7 +27,7 @@ impl Connection {
         if !self.is_dead() && !self.can_load_local() {
             return Err(UsageError::LocalInfileOff.into());
         }
-        self.command(Command::Query(sql), Reply::Load)
+        self.query_for(Reply::Load, sql)
     }
 
     /// Whether data for LOAD DATA LOCAL can be sent: both sides agreed on it at the login.

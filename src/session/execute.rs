@@ -19,9 +19,10 @@ impl Session {
         taken: bool,
     ) -> Result<()> {
         let attributes = self.connection.attributes().cloned();
-        let flags = flags | flag(attributes.as_ref(), params);
+        let attributes = attributes.as_deref();
+        let flags = flags | flag(attributes, params);
         self.connection.execute(statement, flags, |out| {
-            encode_parameters(attributes.as_ref(), params, types, taken, out)
+            encode_parameters(attributes, params, types, taken, out)
         })
     }
 
@@ -33,7 +34,7 @@ impl Session {
         taken: bool,
         out: &mut Vec<u8>,
     ) -> Result<u8> {
-        let attributes = self.connection.attributes();
+        let attributes = self.connection.attributes().map(AsRef::as_ref);
         encode_parameters(attributes, params, types, taken, out)?;
         Ok(flag(attributes, params))
     }

@@ -15,7 +15,7 @@ fn attributes() -> QueryAttributes {
 }
 
 fn config(target: &Target) -> Config {
-    target.config().query_attributes(true)
+    target.config().query_attributes(true).local_infile(true)
 }
 
 /// Everything that a session runs, with and without attributes, in the layouts that they bring.
@@ -41,6 +41,10 @@ async fn all_kinds(session: &mut Session) {
     transaction.execute("DO 2", ()).await.unwrap();
     transaction.rollback().await.unwrap();
     session.ping().await.unwrap();
+    session.execute("CREATE TEMPORARY TABLE attr_l (n INT)", ()).await.unwrap();
+    let sql = "LOAD DATA LOCAL INFILE '' INTO TABLE attr_l";
+    assert_eq!(session.load_local(sql, &b"1\n2\n"[..]).await.unwrap().affected_rows, 2);
+    session.execute("DROP TEMPORARY TABLE attr_l", ()).await.unwrap();
 }
 
 /// Commands that are on their way together.
@@ -124,10 +128,25 @@ fn k01_k11_the_server_sees_the_attributes() {
         let row: (i64, String, String) = session.fetch_one(&sql, (5,)).await.unwrap();
         assert_eq!(row, (5, "größe".into(), "7".into()));
         session.set_query_attributes(QueryAttributes::default());
-        let gone: Option<String> =
-            session.fetch_one(&format!("SELECT {get}('tenant')"), ()).await.unwrap();
+        let tenant = format!("SELECT {get}('tenant')");
+        let gone: Option<String> = session.fetch_one(&tenant, ()).await.unwrap();
         assert_eq!(gone, None);
         drop(statement);
+        // What makes a session as good as new takes them, too.
+        for change_user in [false, true] {
+            assert!(session.set_query_attributes(attributes()));
+            let there: Option<String> = session.fetch_one(&tenant, ()).await.unwrap();
+            assert!(there.is_some());
+            match change_user {
+                false => session.reset().await.unwrap(),
+                true => session.change_user(&config(target)).await.unwrap(),
+            }
+            let gone: Option<String> = session.fetch_one(&tenant, ()).await.unwrap();
+            assert_eq!(gone, None, "{change_user}");
+            let row: (i64, Option<String>) =
+                session.fetch_one(&format!("SELECT ?, {get}('tenant')"), (5,)).await.unwrap();
+            assert_eq!(row, (5, None), "{change_user}");
+        }
         session.close().await.unwrap();
         if ours {
             lock.execute(&format!("UNINSTALL COMPONENT {component}"), ()).await.unwrap();

@@ -2,7 +2,8 @@
 
 use mywire::error::{ProtocolErrorKind as Kind, UsageError};
 use mywire::wire::Command;
-use mywire::{Config, Error};
+use mywire::wire::attributes::AttributedQuery;
+use mywire::{Config, Error, QueryAttributes};
 
 use crate::scripted::*;
 
@@ -78,6 +79,34 @@ fn e07_r62_a_server_that_stops_listening_says_why() {
         let file = vec![b'x'; 8 << 20];
         let error = session.load_local("LOAD", &file[..]).await.unwrap_err();
         assert_eq!(error.as_server().map(|error| error.code()), Some(1317), "{error}");
+        drop(session);
+        script.done().await;
+    });
+}
+
+/// K-01, R-60: where both sides know attributes every statement is framed for them, this one too.
+#[test]
+fn k01_r60_a_load_goes_out_with_its_attributes() {
+    run(async {
+        let config = allowed().query_attributes(true);
+        let (mut session, script) = logged_in(mysql(), &config, |mut server| async move {
+            for names in [&[][..], &["tenant"]] {
+                let payload = server.command().await;
+                let query = AttributedQuery::decode(&payload).unwrap();
+                let sent: Vec<_> = query.attributes.iter().map(|one| one.name).collect();
+                let names: Vec<_> = names.iter().map(|name| name.as_bytes()).collect();
+                assert_eq!((query.sql, sent), (&b"LOAD"[..], names));
+                server.send(server.reply().payload(b"\xFBx")).await;
+                assert_eq!(server.payload().await, b"1,one\n");
+                assert_eq!(server.payload().await, b"");
+                server.send(server.reply().ok()).await;
+            }
+        })
+        .await;
+        session.load_local("LOAD", &b"1,one\n"[..]).await.unwrap();
+        let attributes = QueryAttributes::default().with("tenant", 7_u64).unwrap();
+        assert!(session.set_query_attributes(attributes));
+        session.load_local("LOAD", &b"1,one\n"[..]).await.unwrap();
         drop(session);
         script.done().await;
     });
