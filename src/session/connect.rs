@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::cancel::{IDENTIFY, read_identity};
 use super::clock::{Alarm, Clock};
+use super::leave::Absorbing;
 use super::lifeline::Lifeline;
 use super::route::{Address, Known, Route};
 use super::statement::StatementCache;
@@ -157,7 +158,7 @@ impl Session {
             alarm: Alarm::default(),
             wake: None,
             leaving: None,
-            absorbing: false,
+            absorbing: Absorbing::default(),
             lifeline: Arc::new(Lifeline::default()),
             identity: None,
         };

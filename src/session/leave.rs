@@ -32,6 +32,17 @@ const KILLED_RESULT: u64 = 64 << 20;
 /// What takes a kill that came too late: it costs the server nothing, and may fail.
 const NO_OP: &str = "DO 0";
 
+/// How far the no-op is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Absorbing {
+    #[default]
+    Nothing,
+    /// A kill has landed, and may still wait for a statement: the no-op has to be the next one.
+    Due,
+    /// The no-op is on its way.
+    Sent,
+}
+
 /// Leaving under way.
 #[derive(Debug)]
 pub(super) struct Leaving {
@@ -67,10 +78,21 @@ impl Session {
         let mut looked = false;
         self.connection.skip_rows();
         loop {
-            match self.connection.step() {
+            let step = self.connection.step();
+            if !matches!(step, Ok(Step::NeedInput)) {
+                // Whoever waited for it has given up, and its time is not the next command's.
+                self.clock.arrived();
+            }
+            match step {
+                // Behind what is left, and nothing before it is over: what was killed can still ask
+                // for a file, and some proxies lose a command that comes too early.
+                Ok(Step::Idle) if self.absorbing == Absorbing::Due => {
+                    self.connection.query(NO_OP.as_bytes())?;
+                    self.absorbing = Absorbing::Sent;
+                }
                 Ok(Step::Idle) if looked && self.lifeline.rest() => {
                     self.leaving = None;
-                    self.absorbing = false;
+                    self.absorbing = Absorbing::Nothing;
                     return Ok(());
                 }
                 Ok(Step::Idle) if looked => self.settle_kill().await?,
@@ -126,7 +148,7 @@ impl Session {
 
     /// Waits for more of what is to be left, and takes the next step of the ladder when it is due.
     async fn leave_on(&mut self) -> Result<()> {
-        if self.config.discard == Discard::Close && !self.absorbing {
+        if self.config.discard == Discard::Close && self.absorbing == Absorbing::Nothing {
             return Err(self.close_with(UsageError::LeftEarly));
         }
         loop {
@@ -172,7 +194,7 @@ impl Session {
         let received = self.worked_through();
         let beyond = self.is_beyond_max_discard();
         let may_kill = self.config.discard == Discard::Kill
-            && !self.absorbing
+            && self.absorbing == Absorbing::Nothing
             && self.lifeline.route().is_some()
             && self.lifeline.is_running();
         let lifeline = self.lifeline.clone();
@@ -246,10 +268,8 @@ impl Session {
     fn note_kill(&mut self, kill: Kill) -> Result<()> {
         let attempt = match kill {
             Kill::Landed => {
-                // Behind what is left: if the statement was over before, this is hit instead of
-                // the next one (E-94).
-                self.connection.query(NO_OP.as_bytes())?;
-                self.absorbing = true;
+                // If the statement was over before, the no-op is hit instead of the next one (E-94).
+                self.absorbing = Absorbing::Due;
                 Attempt::Landed
             }
             Kill::Lost => {

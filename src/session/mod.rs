@@ -63,7 +63,7 @@ use crate::row::FromRow;
 use crate::setup::after_reset;
 use crate::wire::{Execute, StateChange, StatusFlags};
 use clock::{Alarm, Clock};
-use leave::Leaving;
+use leave::{Absorbing, Leaving};
 use lifeline::Lifeline;
 use route::Identity;
 use statement::{Closing, Source, StatementCache};
@@ -135,8 +135,8 @@ pub struct Session {
     alarm: Alarm,
     wake: Option<std::time::Instant>,
     leaving: Option<Leaving>,
-    /// A no-op was sent to take a kill that may come too late.
-    absorbing: bool,
+    /// The no-op that takes a kill which may come too late.
+    absorbing: Absorbing,
     lifeline: Arc<Lifeline>,
     identity: Option<Identity>,
 }
