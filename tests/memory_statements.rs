@@ -18,7 +18,7 @@ use mywire::proto::{Connection, Step, Transport};
 use mywire::wire::binary_row::Layout;
 use mywire::wire::packet::MAX_CHUNK;
 use mywire::wire::{Capabilities, ColumnType, PacketHeader, StatusFlags};
-use mywire::{DateTime, Limits, LongData, Session};
+use mywire::{Config, DateTime, Limits, LongData, QueryAttributes, Session, SslMode};
 use synthesiser::{OFFER, Piece, Synthesiser, block_on, capabilities, session};
 use tokio::io::AsyncReadExt;
 
@@ -112,6 +112,27 @@ fn executions_allocate_nothing() {
         let calls = executions(&mut session).await;
         println!("1,000 executions without rows: {calls} allocations");
         assert_eq!(calls, 0);
+    });
+}
+
+/// Attributes go with an execution as they are, however many there are.
+#[test]
+fn executions_do_not_copy_their_attributes() {
+    block_on(async {
+        let config = Config::default().user("app").password("x").ssl_mode(SslMode::Disabled);
+        let config = config.query_attributes(true);
+        let server = Synthesiser::without_rows();
+        let mut session = Session::from_stream(server, &config).await.unwrap();
+        let mut counts = Vec::new();
+        for attributes in [1, 40] {
+            let attributes = (0..attributes).fold(QueryAttributes::default(), |all, number| {
+                all.with(format!("attribute {number}"), "a value").unwrap()
+            });
+            assert!(session.set_query_attributes(attributes));
+            counts.push(executions(&mut session).await);
+        }
+        println!("1,000 executions with 1 attribute and with 40: {counts:?} allocations");
+        assert_eq!(counts[0], counts[1]);
     });
 }
 

@@ -87,8 +87,8 @@ pub enum UsageError {
     CursorClosed,
     /// The statement was prepared by another session, or the session was reset since.
     ForeignStatement,
-    /// The server has rolled the whole transaction back because of a deadlock or a lock wait, and its
-    /// guard is still there. Nothing was sent.
+    /// The whole transaction was rolled back, by the server because of a deadlock or a lock wait, or by
+    /// a reset of the session or a change of its user, and its guard is still there. Nothing was sent.
     TransactionEnded,
     /// A transaction was to begin within another, which the server would commit. Nothing was sent.
     TransactionOpen,
@@ -303,8 +303,8 @@ impl fmt::Display for UsageError {
                 "a transaction is open, and beginning another would commit it: use `savepoint`",
             ),
             Self::TransactionEnded => f.write_str(
-                "the server has rolled the transaction back because of a deadlock or a lock wait: drop \
-                 its guard and begin it again",
+                "the transaction was rolled back, by the server because of a deadlock or a lock wait or \
+                 by a reset of the session: drop its guard and begin it again",
             ),
             Self::RowInPieces => f.write_str(
                 "the next row is being read in pieces: call `next_chunked` again to go on with it",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Session;
 use super::transaction::Guarded;
+use crate::attributes::QueryAttributes;
 use crate::config::Config;
 use crate::error::Result;
 use crate::proto::{Login, Step};
@@ -34,6 +35,7 @@ impl Session {
         self.connection.change_user(login)?;
         // From here on the old account's things are gone, whoever waits for the end.
         self.config = Arc::new(self.account_of(config));
+        self.set_query_attributes(QueryAttributes::default());
         self.forget_statements();
         self.rollback = None;
         self.guarded = Guarded::Nothing;

@@ -41,7 +41,8 @@ impl Session {
     /// [`Config::query_attributes`](crate::Config::query_attributes); says whether the server takes
     /// them: MySQL does from 8.0.26 on.
     ///
-    /// A pool forgets them when the session goes back. Cost: none but their bytes.
+    /// They are the session's: [`reset`](Self::reset) and [`change_user`](Self::change_user) forget
+    /// them, as a pool does when the session goes back. Cost: none but their bytes.
     pub fn set_query_attributes(&mut self, attributes: QueryAttributes) -> bool {
         let taken = self.connection.attributes().is_some();
         if taken {

@@ -55,6 +55,7 @@ pub use statement::{Query, Statement};
 pub(crate) use transaction::Guard;
 pub use transaction::{IsolationLevel, Transaction, TransactionOptions};
 
+use crate::attributes::QueryAttributes;
 use crate::config::{Compression, Config};
 use crate::error::{Result, UsageError};
 use crate::params::Params;
@@ -323,20 +324,28 @@ impl Session {
     }
 
     /// Makes the session as good as new: rolls back, drops temporary tables, user variables,
-    /// prepared statements and locks, and takes the server's values for session variables. The
-    /// default database stays, the character set is utf8mb4 again, and what the configuration says
-    /// of the session holds again: collation, SQL mode, time zone, init commands.
+    /// prepared statements and locks, and takes the server's values for session variables. Query
+    /// attributes are forgotten. The default database stays, the character set is utf8mb4 again, and
+    /// what the configuration says of the session holds again: collation, SQL mode, time zone, init
+    /// commands.
+    ///
+    /// A [`Transaction`] that this is called on is over: its commit fails with
+    /// [`UsageError::TransactionEnded`].
     ///
     /// Cost: one round trip; all commands go out in one write.
     pub async fn reset(&mut self) -> Result<()> {
         self.settle().await?;
         self.connection.reset_connection()?;
+        self.set_query_attributes(QueryAttributes::default());
         let config = Arc::clone(&self.config);
         let parts = self.begin_setup(after_reset(&config, self.is_mariadb()))?;
         self.forget_statements();
-        self.rollback = None;
-        self.guarded = Guarded::Nothing;
+        if std::mem::take(&mut self.guarded) != Guarded::Nothing {
+            // Should the server refuse, or nobody wait for its answer, the guard counts as dropped.
+            self.rollback = Some(0);
+        }
         self.finish_command().await?;
+        self.rollback = None;
         self.finish_setup(parts).await
     }
 

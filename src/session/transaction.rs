@@ -82,6 +82,8 @@ impl TransactionOptions {
 ///
 /// A deadlock ends the whole transaction on the server (T-94). Statements after it would commit by
 /// themselves, so they are refused, as is the commit, until the guard is rolled back or dropped.
+/// [`Session::reset`] and [`Session::change_user`] end it as well: the commit fails, and what runs
+/// in between commits by itself.
 #[derive(Debug)]
 pub struct Transaction<'s> {
     session: &'s mut Session,
@@ -221,6 +223,10 @@ impl Transaction<'_> {
 
 impl Guard {
     pub(crate) async fn commit(&mut self, session: &mut Session) -> Result<()> {
+        if session.guarded == Guarded::Nothing {
+            // The server would say OK, of nothing: a reset, or another account, has undone it.
+            return Err(UsageError::TransactionEnded.into());
+        }
         let sql = match self.depth {
             0 => "COMMIT".to_owned(),
             depth => format!("RELEASE SAVEPOINT mywire_{depth}"),
@@ -231,9 +237,12 @@ impl Guard {
     pub(crate) async fn rollback(&mut self, session: &mut Session) -> Result<()> {
         session.drain().await?;
         session.resolve_doubt().await?;
-        if session.guarded == Guarded::Ended {
+        match session.guarded {
             // The server was faster.
-            return Ok(());
+            Guarded::Ended => return Ok(()),
+            // A reset was; what one that was refused has left is undone here.
+            Guarded::Nothing => return session.settle().await,
+            Guarded::Open | Guarded::InDoubt => {}
         }
         let sql = Session::rollback_sql(self.depth);
         self.end(session, &sql).await
@@ -241,7 +250,7 @@ impl Guard {
 
     pub(crate) async fn savepoint(&self, session: &mut Session) -> Result<Self> {
         let depth = self.depth + 1;
-        session.execute(&format!("SAVEPOINT mywire_{depth}"), ()).await?;
+        session.command(&format!("SAVEPOINT mywire_{depth}")).await?;
         Ok(Self { depth, open: true })
     }
 
@@ -258,7 +267,7 @@ impl Guard {
 
     /// Has the session undo what was not ended.
     pub(crate) fn leave(&self, session: &mut Session) {
-        if !self.open {
+        if !self.open || session.guarded == Guarded::Nothing {
             return;
         }
         let ended = session.guarded == Guarded::Ended;

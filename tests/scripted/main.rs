@@ -10,6 +10,7 @@ mod metered;
 #[path = "../support/scripted.rs"]
 mod scripted;
 
+mod attributes;
 mod ends;
 mod framing;
 mod greeting;

@@ -82,3 +82,87 @@ fn a_lock_wait_may_have_ended_the_transaction() {
         }
     }
 }
+
+/// A server's OK to the commit of what a reset undid would be a lie (T-65).
+#[test]
+fn t65_a_transaction_that_was_reset_is_not_committed() {
+    for commit in [true, false] {
+        for savepoint in [true, false] {
+            run(async move {
+                let (mut session, script) =
+                    logged_in(mysql(), &config(), move |mut server| async move {
+                        let open = ok_status(StatusFlags::IN_TRANS);
+                        server.expect(Command::Query(b"START TRANSACTION ")).await;
+                        server.send(server.reply().ok_with(&open)).await;
+                        if savepoint {
+                            server.expect(Command::Query(b"SAVEPOINT mywire_1")).await;
+                            server.send(server.reply().ok_with(&open)).await;
+                        }
+                        server.expect(Command::ResetConnection).await;
+                        let first = server.reply().ok();
+                        server.command().await;
+                        server.send(first).await;
+                        server.send(Packets::new(server.capabilities(), 1).ok()).await;
+                        // Nothing is undone, and nothing committed.
+                        server.expect(Command::Query(b"marker")).await;
+                        server.send(server.reply().ok()).await;
+                        server.echo().await;
+                    })
+                    .await;
+                let mut tx = session.begin().await.unwrap();
+                let ended = match savepoint {
+                    false => {
+                        tx.reset().await.unwrap();
+                        if commit { tx.commit().await } else { tx.rollback().await }
+                    }
+                    true => {
+                        let mut inner = tx.savepoint().await.unwrap();
+                        inner.reset().await.unwrap();
+                        let ended =
+                            if commit { inner.commit().await } else { inner.rollback().await };
+                        let outer = tx.commit().await.unwrap_err();
+                        assert!(matches!(outer, Error::Usage(UsageError::TransactionEnded)));
+                        ended
+                    }
+                };
+                assert_eq!(ended.is_err(), commit, "{ended:?}");
+                if let Err(error) = ended {
+                    assert!(matches!(error, Error::Usage(UsageError::TransactionEnded)), "{error}");
+                }
+                session.execute("marker", ()).await.unwrap();
+                assert_in_step(&mut session).await;
+                drop(session);
+                script.done().await;
+            });
+        }
+    }
+}
+
+/// Nor does a reset that the server refuses leave the transaction of a guard open.
+#[test]
+fn t65_a_refused_reset_leaves_no_transaction_open() {
+    run(async {
+        let (mut session, script) = logged_in(mysql(), &config(), |mut server| async move {
+            let open = ok_status(StatusFlags::IN_TRANS);
+            server.expect(Command::Query(b"START TRANSACTION ")).await;
+            server.send(server.reply().ok_with(&open)).await;
+            server.expect(Command::ResetConnection).await;
+            let refusal = server.reply().err(1047, "Unknown command");
+            server.command().await;
+            server.send(refusal).await;
+            server.send(Packets::new(server.capabilities(), 1).ok_with(&open)).await;
+            server.expect(Command::Query(b"ROLLBACK")).await;
+            server.send(server.reply().ok()).await;
+            server.echo().await;
+        })
+        .await;
+        let mut tx = session.begin().await.unwrap();
+        let error = tx.reset().await.unwrap_err();
+        assert_eq!(error.as_server().unwrap().code(), 1047);
+        let error = tx.commit().await.unwrap_err();
+        assert!(matches!(error, Error::Usage(UsageError::TransactionEnded)), "{error}");
+        assert_in_step(&mut session).await;
+        drop(session);
+        script.done().await;
+    });
+}
