@@ -126,6 +126,14 @@ impl Lifeline {
         self.lock().phase = Phase::Over;
     }
 
+    /// The next statement is another user's: whoever would cancel it has meant one that never came.
+    #[cfg(feature = "pool")]
+    pub(super) fn pass(&self) {
+        let mut state = self.lock();
+        state.statement += 1;
+        state.phase = Phase::Over;
+    }
+
     /// Nothing is asked of the server: no statement runs that could be killed. Says whether there is
     /// no kill to be settled either.
     pub(super) fn rest(&self) -> bool {
@@ -303,6 +311,17 @@ mod tests {
         lifeline.abandon(attempt);
         assert_eq!(lifeline.poll_kill(&mut cx), Poll::Ready(Kill::Lost));
         assert!(lifeline.rest());
+    }
+
+    #[cfg(feature = "pool")]
+    #[test]
+    fn t63_a_cancel_of_a_statement_that_never_came_is_not_the_next_ones() {
+        let lifeline = Lifeline::default();
+        assert_eq!(lifeline.start(1), Start::Prevented);
+        lifeline.pass();
+        assert_eq!(lifeline.start(1), Start::Over);
+        assert!(lifeline.begin().is_ok() && lifeline.run().is_ok());
+        assert_eq!(lifeline.start(1), Start::Over);
     }
 
     #[test]

@@ -122,6 +122,38 @@ fn commands(mut bytes: &[u8]) -> Vec<Vec<u8>> {
     found
 }
 
+/// A handle that was made for the next statement of a session is not for the next user's.
+#[test]
+fn t63_t93_a_cancel_handle_ends_with_the_loan() {
+    run_on_sockets(async {
+        for policy in [PoolReset::Always, PoolReset::WhenChanged] {
+            for used in [true, false] {
+                let listener = Listener::new(|_, mut server| async move {
+                    server.login().await;
+                    server.echo().await;
+                })
+                .await;
+                let pool = pool_of(listener.config(), 1, |options| options.reset(policy));
+                let mut session = pool.session().await.unwrap();
+                if used {
+                    marker(&mut session, "SELECT 1").await;
+                }
+                let handle = session.cancel_handle();
+                drop(session);
+                let mut session = pool.session().await.unwrap();
+                assert!(!handle.cancel().await.unwrap(), "{policy:?}, {used}: it is over");
+                marker(&mut session, "SELECT 2").await;
+                // The next user's own is for the next user's statement.
+                let handle = session.cancel_handle();
+                assert!(handle.cancel().await.unwrap());
+                let error = session.execute("SELECT 3", ()).await.unwrap_err();
+                assert!(matches!(error, Error::Usage(UsageError::Cancelled)), "{error}");
+                assert_eq!(pool.status().opened, 1);
+            }
+        }
+    });
+}
+
 /// T-63, E-96: a session whose reset fails, or is not answered, is not handed out.
 #[test]
 fn t63_a_session_whose_reset_fails_is_closed() {

@@ -64,9 +64,12 @@ impl Session {
         self.check_silence().await?;
         self.set_query_attributes(QueryAttributes::default());
         if !touched {
+            // A handle to cancel the next statement needs no touch.
+            self.lifeline.pass();
             return Ok(Cleaned::AsItWas);
         }
         self.drain().await?;
+        self.lifeline.pass();
         if !Arc::ptr_eq(&self.config, &origin.config) {
             // It is another account's, and no reset gives it back.
             return Err(UsageError::SessionNotClean.into());
