@@ -320,7 +320,8 @@ impl Config {
     /// default, for a statement may take its time. Not zero.
     ///
     /// It begins anew with each packet, and within a large one with each
-    /// [`Config::READ_PROGRESS`] bytes, so that a server cannot make it last by single bytes. A slow
+    /// [`Config::READ_PROGRESS`] bytes, so that a server cannot make it last by single bytes; and with
+    /// whatever the transport takes of a command, of which nobody expects an answer before. A slow
     /// reader of rows is never the reason: only waiting counts. The session is dead afterwards.
     pub fn read_timeout(mut self, timeout: Duration) -> Self {
         self.read_timeout = Some(timeout);

@@ -105,6 +105,12 @@ impl Clock {
     #[inline]
     pub(super) fn written(&mut self) {
         self.stuck = None;
+        // Nothing is expected of a server before it has the command.
+        if self.read.is_some()
+            && let Some(waiting) = &mut self.waiting
+        {
+            waiting.since = time::now();
+        }
     }
 
     /// The transport takes nothing now.

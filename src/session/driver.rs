@@ -32,13 +32,19 @@ impl Session {
     pub(super) async fn wait_for(&mut self, mut step: Result<Step>) -> Result<Step> {
         self.clock.enter();
         while let Ok(Step::NeedInput) = step {
-            if let Err(error) = self.transfer().await {
-                return Err(self.end_if_overdue(error).await);
-            }
+            self.more_input().await?;
             step = self.connection.step();
         }
         self.clock.arrived();
         step.map_err(|error| self.explain(error))
+    }
+
+    /// Waits until some input came, as a part of a wait that the clock knows.
+    pub(super) async fn more_input(&mut self) -> Result<()> {
+        match self.transfer().await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.end_if_overdue(error).await),
+        }
     }
 
     /// A statement whose time is over is ended before its error is told.
@@ -88,26 +94,34 @@ impl Session {
 
     /// [`flush`](Self::flush) that gives the transport's failure to the caller, if it fails.
     pub(super) async fn write_out(&mut self) -> Result<Option<io::Error>> {
-        poll_fn(|cx| {
-            loop {
-                match self.poll_send(cx) {
-                    Poll::Ready(sent) => return Poll::Ready(Ok(sent.err())),
+        self.clock.enter();
+        let written = poll_fn(|cx| self.poll_write_out(cx)).await;
+        // What is done before the next write is the caller's time.
+        self.clock.arrived();
+        match written {
+            Ok(failed) => Ok(failed),
+            Err(error) => Err(self.end_if_overdue(error).await),
+        }
+    }
+
+    fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<io::Error>>> {
+        loop {
+            match self.poll_send(cx) {
+                Poll::Ready(sent) => return Poll::Ready(Ok(sent.err())),
+                Poll::Pending => {}
+            }
+            // A peer that sends before it reads on is not left waiting (T-40), but nothing is
+            // asked for, so what it sends takes no more than the space that is there.
+            let read = self.connection.can_read_ahead();
+            if read {
+                match self.poll_receive(cx) {
+                    Poll::Ready(Ok(_)) => continue,
+                    Poll::Ready(Err(error)) => return Poll::Ready(Ok(Some(error))),
                     Poll::Pending => {}
                 }
-                // A peer that sends before it reads on is not left waiting (T-40), but nothing is
-                // asked for, so what it sends takes no more than the space that is there.
-                let read = self.connection.can_read_ahead();
-                if read {
-                    match self.poll_receive(cx) {
-                        Poll::Ready(Ok(_)) => continue,
-                        Poll::Ready(Err(error)) => return Poll::Ready(Ok(Some(error))),
-                        Poll::Pending => {}
-                    }
-                }
-                ready!(self.poll_pause(cx, Wanted { read, write: true }))?;
             }
-        })
-        .await
+            ready!(self.poll_pause(cx, Wanted { read, write: true }))?;
+        }
     }
 
     /// Writes what the transport takes now, once it is worth a write.

@@ -89,14 +89,23 @@ impl<'s> Rows<'s> {
     /// this waits until the next row is here and, if it is the last one, the end behind it. Fails if
     /// a piece of the row was taken by [`next_chunked`](Self::next_chunked).
     pub async fn is_out_params(&mut self) -> Result<bool> {
-        while self.place == Place::Rows {
-            match self.session.connection.out_params() {
-                Ok(Some(out_params)) => return Ok(out_params),
-                Ok(None) => self.session.transfer().await?,
-                Err(error) => return Err(self.session.explain(error)),
-            }
+        if self.place != Place::Rows {
+            return Ok(false);
         }
-        Ok(false)
+        self.session.clock.enter();
+        let looked = loop {
+            match self.session.connection.out_params() {
+                Ok(Some(out_params)) => break Ok(out_params),
+                Ok(None) => {
+                    if let Err(error) = self.session.more_input().await {
+                        break Err(error);
+                    }
+                }
+                Err(error) => break Err(self.session.explain(error)),
+            }
+        };
+        self.session.clock.arrived();
+        looked.inspect_err(|error| self.fail(error))
     }
 
     /// The last status word of the session. Behind the end of a result set, `PS_OUT_PARAMS` in it

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mywire::error::{Timeout, UsageError};
-use mywire::wire::ColumnType;
+use mywire::wire::{ColumnType, Command};
 use mywire::{Config, Error, Limits, Sent, Session};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -350,4 +350,187 @@ fn s17_the_servers_limit_goes_out_with_the_login_and_with_each_reset() {
             assert_eq!(found.count(), 2);
         });
     }
+}
+
+/// What a LOAD DATA LOCAL waits for while its data are written counts, and ends it: by closing, for
+/// half a file has no other end.
+#[test]
+fn s17_r62_a_statement_timeout_ends_a_load_whose_data_are_not_taken() {
+    run(async {
+        let config = config().local_infile(true).statement_timeout(10 * SECOND);
+        let (mut session, script) = logged_in(mysql(), &config, |mut server| async move {
+            server.command().await;
+            server.send(server.reply().payload(b"\xFBx")).await;
+            sleep(1000 * SECOND).await;
+            server.close();
+        })
+        .await;
+        let began = Instant::now();
+        let file = vec![b'x'; 1 << 20];
+        let error = session.load_local("LOAD", &file[..]).await.unwrap_err();
+        assert_eq!(which(&error), (Timeout::Statement, 10 * SECOND, true));
+        assert_eq!(error.was_sent(), Sent::Maybe);
+        assert_eq!(began.elapsed().as_secs(), 10);
+        assert_dead(&mut session, &script).await;
+        drop(session);
+        script.abandon();
+    });
+}
+
+/// The time that the caller's reader takes is not the server's.
+#[test]
+fn s17_r60_a_slow_file_is_no_timeout() {
+    const PIECES: usize = 4;
+    run(async {
+        let config =
+            config().local_infile(true).read_timeout(5 * SECOND).statement_timeout(9 * SECOND);
+        let (stream, script) = serve_through(16 << 10, |mut server| async move {
+            server.login().await;
+            server.command().await;
+            server.send(server.reply().payload(b"\xFBx")).await;
+            // Each piece waits for a while: more than the pipe holds is on its way.
+            while {
+                sleep(SECOND).await;
+                !server.payload().await.is_empty()
+            } {}
+            server.send(server.reply().ok()).await;
+            server.echo().await;
+        });
+        let mut session = Session::from_stream(stream, &config).await.unwrap();
+        let (mut disk, file) = tokio::io::duplex(64 << 10);
+        let reading = tokio::spawn(async move {
+            for _ in 0..PIECES {
+                tokio::io::AsyncWriteExt::write_all(&mut disk, &[b'x'; 64 << 10]).await.unwrap();
+                sleep(100 * SECOND).await;
+            }
+        });
+        session.load_local("LOAD", file).await.unwrap();
+        reading.await.unwrap();
+        assert_in_step(&mut session).await;
+        drop(session);
+        script.done().await;
+    });
+}
+
+/// A wait that its caller gave up is over with what it waited for, whoever takes that.
+#[test]
+fn s17_t60_a_wait_that_was_given_up_does_not_count_against_the_next_command() {
+    run(async {
+        let config = config().read_timeout(5 * SECOND);
+        let (mut session, script) = logged_in(mysql(), &config, |mut server| async move {
+            server.command().await;
+            sleep(2 * SECOND).await;
+            server.send(server.reply().numbers([1])).await;
+            server.expect(Command::Ping).await;
+            sleep(2 * SECOND).await;
+            server.send(server.reply().ok()).await;
+            server.echo().await;
+        })
+        .await;
+        assert!(timeout(SECOND, session.execute("SELECT n", ())).await.is_err());
+        sleep(100 * SECOND).await;
+        session.ping().await.unwrap();
+        assert_in_step(&mut session).await;
+        drop(session);
+        script.done().await;
+    });
+}
+
+/// Nothing is expected of a server that did not get the command yet, as long as it takes some.
+#[test]
+fn s17_t40_a_command_that_is_taken_slowly_is_no_read_timeout() {
+    run(async {
+        let config = config().read_timeout(5 * SECOND);
+        let (mut session, script) = logged_in(mysql(), &config, |mut server| async move {
+            let mut taken = 0;
+            for _ in 0..6 {
+                sleep(4 * SECOND).await;
+                taken += server.read_some().await;
+            }
+            while taken < 4 + (1 << 20) + 1 {
+                taken += server.read_some().await;
+            }
+            sleep(4 * SECOND).await;
+            server.send(server.reply().with_sequence(1).ok()).await;
+            // One that takes nothing is silent all the same.
+            sleep(1000 * SECOND).await;
+            server.close();
+        })
+        .await;
+        session.execute(&"x".repeat(1 << 20), ()).await.unwrap();
+        let error = session.execute(&"x".repeat(1 << 20), ()).await.unwrap_err();
+        assert_eq!(which(&error), (Timeout::Read, 5 * SECOND, true));
+        drop(session);
+        script.abandon();
+    });
+}
+
+/// A look at what is to come waits as everything else does, and its error ends the rows.
+#[test]
+fn s17_r72_the_wait_for_out_params_has_the_statements_limit() {
+    for in_time in [true, false] {
+        run(async move {
+            let config = config().statement_timeout(10 * SECOND);
+            let (mut session, script) = logged_in(mysql(), &config, move |mut server| async move {
+                server.command().await;
+                let n = column("n", ColumnType::LONGLONG);
+                let reply = server.reply().columns(&[n]).row(&["1"]);
+                let sequence = reply.sequence();
+                server.write(reply.bytes()).await;
+                sleep(10 * SECOND + Duration::from_millis(50)).await;
+                if !in_time {
+                    sleep(1000 * SECOND).await;
+                }
+                let rest = Packets::new(server.capabilities(), sequence).end();
+                server.write(rest.bytes()).await;
+                server.echo().await;
+            })
+            .await;
+            let mut rows = session.query("CALL p()", ()).await.unwrap();
+            let error = rows.is_out_params().await.unwrap_err();
+            assert_eq!(which(&error), (Timeout::Statement, 10 * SECOND, !in_time));
+            if in_time {
+                let again = rows.next().await.unwrap_err();
+                assert_eq!(which(&again), which(&error));
+                assert!(!rows.is_out_params().await.unwrap());
+                drop(rows);
+                assert_in_step(&mut session).await;
+                drop(session);
+                script.done().await;
+            } else {
+                drop(rows);
+                assert!(session.is_dead());
+                script.abandon();
+            }
+        });
+    }
+}
+
+/// The time since a wait for OUT parameters was given up is nobody's.
+#[test]
+fn s17_r72_a_look_for_out_params_that_was_given_up_does_not_count() {
+    run(async {
+        let config = config().statement_timeout(5 * SECOND);
+        let (mut session, script) = logged_in(mysql(), &config, |mut server| async move {
+            server.command().await;
+            let reply = server.reply().columns(&[column("n", ColumnType::LONGLONG)]).row(&["1"]);
+            let sequence = reply.sequence();
+            server.write(reply.bytes()).await;
+            sleep(103 * SECOND).await;
+            let rest = Packets::new(server.capabilities(), sequence).end();
+            server.write(rest.bytes()).await;
+            server.echo().await;
+        })
+        .await;
+        let mut rows = session.query("CALL p()", ()).await.unwrap();
+        assert!(timeout(SECOND, rows.is_out_params()).await.is_err());
+        sleep(100 * SECOND).await;
+        assert!(!rows.is_out_params().await.unwrap());
+        assert_eq!(rows.next().await.unwrap().unwrap().decode::<u64>().unwrap(), 1);
+        assert!(rows.next().await.unwrap().is_none());
+        drop(rows);
+        assert_in_step(&mut session).await;
+        drop(session);
+        script.done().await;
+    });
 }
