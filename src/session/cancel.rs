@@ -19,6 +19,7 @@ const NO_SUCH_THREAD: u16 = 1094;
 /// [`Session::cancel_handle`] gives one for the session's next statement,
 /// [`Rows::cancel_handle`](crate::Rows::cancel_handle) one for the statement in progress. It never
 /// touches another one: a later statement waits until the cancel is over, and cannot be hit by it.
+/// A session's that went back to its pool does nothing any more.
 ///
 /// ```no_run
 /// # async fn example(mut session: mywire::Session) -> mywire::Result<()> {
@@ -116,12 +117,18 @@ impl Drop for Attempt {
 
 impl Attempt {
     async fn carry_out(self) -> Kill {
-        let outcome = self.run().await;
+        let mut side = None;
+        let outcome = self.run(&mut side).await;
         self.lifeline.finish(self.number, outcome.clone());
+        // Nobody has to wait for the farewell, and it is not a part of the kill's time.
+        if let Some(mut side) = side {
+            side.close_in_order().await;
+        }
         outcome
     }
 
-    async fn run(&self) -> Kill {
+    /// Leaves the second connection in `side` if it is still of use.
+    async fn run(&self, side: &mut Option<Session>) -> Kill {
         let Some(route) = self.lifeline.route() else {
             return Kill::Failed(
                 "the session was made from a stream, so there is no address for a second connection"
@@ -129,7 +136,7 @@ impl Attempt {
             );
         };
         let mut sent = false;
-        let killed = self.kill(route, &mut sent);
+        let killed = self.kill(route, side, &mut sent);
         let deadline = time::after(route.config.connect_timeout);
         match time::before(deadline, killed).await {
             Some(outcome) => outcome,
@@ -140,14 +147,14 @@ impl Attempt {
         }
     }
 
-    async fn kill(&self, route: &Route, sent: &mut bool) -> Kill {
+    async fn kill(&self, route: &Route, side: &mut Option<Session>, sent: &mut bool) -> Kill {
         let failed =
             |error: Error| Kill::Failed(format!("on the second connection: {error}").into());
-        let mut side = match Session::connect_again(route).await {
-            Ok(side) => side,
+        let side = match Session::connect_again(route).await {
+            Ok(session) => side.insert(session),
             Err(error) => return failed(error),
         };
-        let thread = match find(&mut side, route).await {
+        let thread = match find(side, route).await {
             Ok(Ok(thread)) => thread,
             Ok(Err(reason)) => return Kill::Failed(reason),
             Err(error) => return failed(error),
@@ -156,18 +163,14 @@ impl Attempt {
             return Kill::None;
         }
         *sent = true;
-        let outcome = match side.command(&format!("KILL QUERY {thread}")).await {
+        match side.command(&format!("KILL QUERY {thread}")).await {
             Ok(_) => Kill::Landed,
             Err(Error::Server(error)) if error.code() == NO_SUCH_THREAD => {
                 Kill::Failed("the session is not on the server any more".into())
             }
             Err(error @ Error::Server(_)) => failed(error),
             Err(_) => Kill::Lost,
-        };
-        // Nobody has to wait for the farewell.
-        self.lifeline.finish(self.number, outcome.clone());
-        side.close_in_order().await;
-        outcome
+        }
     }
 }
 

@@ -4,12 +4,9 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use super::Session;
-use super::input::Input;
+use super::input::{Input, Pieces};
 use crate::error::{IoError, IoTask, Result, UsageError};
 use crate::proto::{Done, Step};
-
-/// The size of a piece, in bytes: large enough to make its header cheap, small enough to be flat.
-const PIECE: usize = 64 << 10;
 
 impl Session {
     /// Runs a `LOAD DATA LOCAL INFILE` or `LOAD XML LOCAL INFILE` statement with the data of a
@@ -85,11 +82,11 @@ impl Session {
     }
 
     async fn send_input(&mut self, input: &mut impl Input) -> Result<()> {
-        let mut piece = vec![0; PIECE];
+        let mut pieces = Pieces::of(input);
         loop {
-            let n = match poll_fn(|cx| input.poll_read(cx, &mut piece)).await {
-                Ok(0) => break,
-                Ok(n) => n,
+            let piece = match pieces.next().await {
+                Ok([]) => break,
+                Ok(piece) => piece,
                 Err(error) => {
                     let sent = self.connection.unanswered_sent();
                     self.cut().await;
@@ -97,7 +94,7 @@ impl Session {
                     return Err(IoError::new(IoTask::ReadFile, what, sent, error).into());
                 }
             };
-            self.connection.send_file(piece.get(..n).unwrap_or_default())?;
+            self.connection.send_file(piece)?;
             if let Some(error) = self.write_out().await? {
                 // The server may have said why it stopped listening (E-07): read on.
                 self.write_error = Some(error);

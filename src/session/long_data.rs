@@ -1,13 +1,8 @@
 //! Values of any size, sent piece by piece.
 
-use std::future::poll_fn;
-
-use super::input::Input;
+use super::input::{Input, Pieces};
 use super::{Session, Statement};
 use crate::error::{Error, IoError, IoTask, Result, Sent, UsageError};
-
-/// The size of a piece, in bytes: large enough to make its header cheap, small enough to be flat.
-const PIECE: usize = 64 << 10;
 
 impl Session {
     /// Sends the value of a parameter from a reader, of any length, before the statement is
@@ -46,11 +41,11 @@ impl Session {
         }
         self.settle().await?;
         let id = self.handle(statement).await?.id();
-        let mut piece = vec![0; PIECE];
+        let mut pieces = Pieces::of(&mut input);
         let mut total = 0_u64;
         loop {
-            let n = match poll_fn(|cx| input.poll_read(cx, &mut piece)).await {
-                Ok(n) => n,
+            let piece = match pieces.next().await {
+                Ok(piece) => piece,
                 Err(error) => {
                     self.reset_statement(statement).await?;
                     let what = "the value of a parameter";
@@ -59,16 +54,15 @@ impl Session {
                 }
             };
             // A value without bytes takes one empty piece (K-17).
-            if n == 0 && total > 0 {
+            if piece.is_empty() && total > 0 {
                 return Ok(total);
             }
-            let bytes = piece.get(..n).unwrap_or_default();
-            self.connection.send_long_data(id, parameter, bytes)?;
+            self.connection.send_long_data(id, parameter, piece)?;
             self.flush().await?;
-            if n == 0 {
+            if piece.is_empty() {
                 return Ok(0);
             }
-            total += u64::try_from(n).unwrap_or(u64::MAX);
+            total += u64::try_from(piece.len()).unwrap_or(u64::MAX);
         }
     }
 
