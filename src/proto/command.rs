@@ -61,8 +61,12 @@ impl Connection {
     }
 
     /// Makes `schema` the default database; the reply is [`Step::Done`].
+    /// [`ServerInfo::database`](super::ServerInfo::database) is it from then on, whether or not the
+    /// server tells of it.
     pub fn init_db(&mut self, schema: &[u8]) -> Result<()> {
-        self.command(Command::InitDb(schema), Reply::Ok)
+        self.command(Command::InitDb(schema), Reply::Schema)?;
+        self.schemas.push_back(schema.into());
+        Ok(())
     }
 
     /// Resets the session: rolls back, drops temporary tables, user variables, prepared statements

@@ -64,6 +64,8 @@ pub struct Connection {
     /// Commands whose replies are not over, and the sequence id that each reply begins with: the
     /// one behind the command's last chunk (F-04), or its last frame (F-37).
     pub(super) unanswered: VecDeque<(Reply, u8)>,
+    /// What those of them name that choose a default database.
+    pub(super) schemas: VecDeque<Box<[u8]>>,
     /// Whether a byte of an unanswered command left.
     pub(super) exposed: bool,
     pub(super) reading: Reading,
@@ -180,6 +182,7 @@ impl Connection {
             unverified,
             channel: None,
             unanswered: VecDeque::new(),
+            schemas: VecDeque::new(),
             exposed: false,
             reading: Reading::Rows,
             walk: None,
@@ -442,8 +445,10 @@ impl Connection {
             }
             (_, reply::OK) => {
                 self.on_ok(span)?;
-                if reply == Reply::Reset {
-                    self.known.forget_all();
+                match reply {
+                    Reply::Reset => self.known.forget_all(),
+                    Reply::Schema => self.note_schema(),
+                    _ => {}
                 }
                 Ok(self.result_ends(reply))
             }
@@ -533,7 +538,9 @@ impl Connection {
 
     /// The command in progress has its whole reply.
     fn answered(&mut self) {
-        self.unanswered.pop_front();
+        if let Some((Reply::Schema, _)) = self.unanswered.pop_front() {
+            self.schemas.pop_front();
+        }
         self.forget_closed();
         self.reading = Reading::Rows;
         self.walk = None;

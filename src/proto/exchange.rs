@@ -24,6 +24,8 @@ pub(super) enum Reply {
     Ok,
     /// One OK packet, and the server has forgotten all statements.
     Reset,
+    /// One OK packet, and the default database is another.
+    Schema,
     /// OK packets and text result sets.
     Text,
     /// OK packets and binary result sets of a statement's execution.
@@ -45,6 +47,7 @@ impl Reply {
             Self::Binary { .. } | Self::Fetch => Format::Binary,
             Self::Ok
             | Self::Reset
+            | Self::Schema
             | Self::Text
             | Self::Prepare
             | Self::Load
@@ -177,6 +180,16 @@ impl Connection {
         self.info.status = ok.status;
         self.last_ok.set(&ok);
         Ok(())
+    }
+
+    /// The default database is what the command in progress named, unless the server has told of one:
+    /// it knows better.
+    pub(super) fn note_schema(&mut self) {
+        let state = SessionState::decode(self.last_ok.state()).unwrap_or_default();
+        let told = state.changes().any(|change| matches!(change, Ok(StateChange::Schema(_))));
+        if !told && let Some(schema) = self.schemas.front() {
+            self.info.database = Some(String::from_utf8_lossy(schema).into_owned());
+        }
     }
 
     /// The reply to COM_STMT_PREPARE: the statement, without its definitions.

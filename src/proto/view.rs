@@ -156,12 +156,6 @@ impl Connection {
         &self.info
     }
 
-    /// Notes the default database that a command has set, for servers that do not tell.
-    #[cfg(any(feature = "tokio", feature = "blocking"))]
-    pub(crate) fn set_database(&mut self, database: &str) {
-        self.info.database = Some(database.to_owned());
-    }
-
     /// What both sides agreed on.
     #[must_use]
     pub const fn capabilities(&self) -> Capabilities {

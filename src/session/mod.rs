@@ -62,7 +62,7 @@ use crate::params::Params;
 use crate::proto::{Connection, Done, Step};
 use crate::row::FromRow;
 use crate::setup::after_reset;
-use crate::wire::{Execute, StateChange, StatusFlags};
+use crate::wire::{Execute, StatusFlags};
 use clock::{Alarm, Clock};
 use leave::{Absorbing, Leaving};
 use lifeline::Lifeline;
@@ -315,12 +315,7 @@ impl Session {
         }
         self.settle().await?;
         self.connection.init_db(database.as_bytes())?;
-        let done = self.finish_command().await?;
-        let mut changes = done.session_state().changes();
-        if !changes.any(|change| matches!(change, Ok(StateChange::Schema(_)))) {
-            self.connection.set_database(database);
-        }
-        Ok(())
+        self.finish_command().await.map(drop)
     }
 
     /// Makes the session as good as new: rolls back, drops temporary tables, user variables,

@@ -14,7 +14,9 @@ use crate::row::OwnedRow;
 /// error, which it gives.
 ///
 /// It is `Send`, and reads as it is polled: whoever stops polling makes the server wait. Dropping
-/// it is dropping [`Rows`].
+/// it is dropping [`Rows`]. A stream does not know whether it is still waited for: once it was
+/// pending, the time until it is polled again counts for
+/// [`Config::statement_timeout`](crate::Config::statement_timeout).
 #[derive(Debug)]
 #[must_use = "streams do nothing unless they are polled"]
 pub struct RowStream<'s> {

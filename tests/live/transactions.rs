@@ -254,6 +254,33 @@ fn t94_nothing_runs_behind_a_deadlock_until_the_guard_is_gone() {
     });
 }
 
+/// T-65: what undoes a transaction behind its guard's back does not let it be committed.
+#[test]
+fn t65_a_reset_or_another_user_ends_the_transaction() {
+    each_server(async |target| {
+        let (mut session, mut other) = two(target).await;
+        let database = session.database().unwrap().to_owned();
+        for change_user in [false, true] {
+            let mut tx = session.begin().await.unwrap();
+            insert(&mut tx, 1).await;
+            match change_user {
+                false => tx.reset().await.unwrap(),
+                true => tx.change_user(&target.config().database(&*database)).await.unwrap(),
+            }
+            let error = tx.commit().await.unwrap_err();
+            assert!(matches!(error, Error::Usage(UsageError::TransactionEnded)), "{error}");
+            assert!(!error.is_fatal());
+            usable(&mut session).await;
+            assert_eq!(ids(&mut other).await, [0_i64; 0]);
+        }
+        // What follows is a transaction like any other.
+        let mut tx = session.begin().await.unwrap();
+        insert(&mut tx, 2).await;
+        tx.commit().await.unwrap();
+        assert_eq!(ids(&mut other).await, [2]);
+    });
+}
+
 /// A statement that commits by itself takes the savepoints with the transaction: what undoes one
 /// says so, and what follows does not run as if nothing had happened.
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mywire::error::UsageError;
-use mywire::wire::{ColumnType, Command, StatusFlags};
+use mywire::wire::{Capabilities, ColumnType, Command, Greeting, StatusFlags};
 use mywire::{Error, Limits, Sent};
 use tokio::time::{sleep, timeout};
 
@@ -263,4 +263,39 @@ fn e96_a_reset_that_is_refused_leaves_the_session_in_step() {
         drop(session);
         script.done().await;
     });
+}
+
+/// A change of the default database that nobody waited for is one all the same; a server without
+/// trackers does not tell of it.
+#[test]
+fn t60_a_database_that_was_chosen_by_a_dropped_future_is_known() {
+    for refused in [false, true] {
+        run(async move {
+            let greeting = mysql();
+            let without = Capabilities::SESSION_TRACK;
+            let capabilities = greeting.capabilities.without(without);
+            let greeting = Greeting { capabilities, ..greeting };
+            let config = config().database("home");
+            let (mut session, script) =
+                logged_in(greeting, &config, move |mut server| async move {
+                    server.expect(Command::InitDb(b"shop")).await;
+                    sleep(Duration::from_secs(2)).await;
+                    let reply = server.reply();
+                    let reply =
+                        if refused { reply.err(1049, "Unknown database") } else { reply.ok() };
+                    server.send(reply).await;
+                    server.echo().await;
+                })
+                .await;
+            let choosing = session.use_database("shop");
+            assert!(timeout(Duration::from_secs(1), choosing).await.is_err());
+            session.ping().await.unwrap();
+            assert_eq!(session.database(), Some(if refused { "home" } else { "shop" }));
+            session.use_database("other").await.unwrap();
+            assert_eq!(session.database(), Some("other"));
+            assert_in_step(&mut session).await;
+            drop(session);
+            script.done().await;
+        });
+    }
 }

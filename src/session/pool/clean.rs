@@ -112,7 +112,6 @@ impl Session {
         for _ in 0..1 + usize::from(moved) {
             self.finish_command().await?;
         }
-        self.note_database(moved, origin);
         self.finish_setup(parts).await?;
         origin.tracks = self.finish_pool_setup(setup).await?;
         Ok(Cleaned::Reset)
@@ -130,7 +129,6 @@ impl Session {
         for _ in 0..usize::from(rollback) + usize::from(moved) {
             self.finish_command().await?;
         }
-        self.note_database(moved, origin);
         Ok(Cleaned::AsItWas)
     }
 
@@ -146,12 +144,6 @@ impl Session {
         };
         self.connection.init_db(database.as_bytes())?;
         Ok(true)
-    }
-
-    fn note_database(&mut self, moved: bool, origin: &Origin) {
-        if let (true, Some(database)) = (moved, origin.database()) {
-            self.connection.set_database(database);
-        }
     }
 
     /// Sends what every session runs; gives the number of commands, and whether the last of them is
