@@ -65,7 +65,8 @@ impl Rows<'_> {
         let mut kept = Kept::default();
         let mut more = false;
         while self.place == Place::Rows {
-            match self.session.step().await? {
+            let step = self.session.step().await;
+            match step.inspect_err(|error| self.fail(error))? {
                 Step::Row => {
                     kept.push(self.session.connection.row().payload());
                     if kept.size() > MAX_KEPT {

@@ -316,7 +316,7 @@ impl<'s> Rows<'s> {
 
     /// The server's error ends the statement, and comes again with every further call; a dead
     /// session keeps its place and fails by itself: a result that broke off never looks complete.
-    fn fail(&mut self, error: &Error) {
+    pub(super) fn fail(&mut self, error: &Error) {
         self.span.failed(error);
         if error.is_fatal() {
             return;

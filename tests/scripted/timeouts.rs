@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use mywire::error::{Timeout, UsageError};
-use mywire::wire::{ColumnType, Command};
+use mywire::wire::binary_row::Layout;
+use mywire::wire::{ColumnType, Command, StatusFlags};
 use mywire::{Config, Error, Limits, Sent, Session};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -532,5 +533,38 @@ fn s17_r72_a_look_for_out_params_that_was_given_up_does_not_count() {
         assert_in_step(&mut session).await;
         drop(session);
         script.done().await;
+    });
+}
+
+/// Rows whose putting aside fails are over, and so is the limit of their statement.
+#[test]
+fn s17_a_suspend_that_fails_leaves_its_limit_to_nobody() {
+    run(async {
+        let config = config().statement_timeout(5 * SECOND);
+        let (mut session, script) = logged_in(mysql(), &config, |mut server| async move {
+            let n = [column("n", ColumnType::LONGLONG)];
+            server.expect(Command::StmtPrepare(b"x")).await;
+            server.send(server.reply().prepared(3, 0, &n)).await;
+            server.command().await;
+            let exists = ok_status(StatusFlags::CURSOR_EXISTS);
+            server.send(server.reply().columns(&n).end_with(&exists)).await;
+            server.expect(Command::StmtFetch { statement: 3, rows: 2 }).await;
+            let row = (Layout::Fixed(8), Some(&[7, 0, 0, 0, 0, 0, 0, 0][..]));
+            server.send(server.reply().binary_row(&[row]).err(1317, "interrupted")).await;
+            server.expect(Command::Ping).await;
+            sleep(20 * SECOND).await;
+            server.send(server.reply().ok()).await;
+            server.echo().await;
+        })
+        .await;
+        let statement = session.prepare("x").await.unwrap().with_fetch_size(2);
+        let mut rows = session.query(&statement, ()).await.unwrap();
+        assert_eq!(rows.next().await.unwrap().unwrap().decode::<u64>().unwrap(), 7);
+        let error = rows.suspend().await.unwrap_err();
+        assert_eq!(error.as_server().unwrap().code(), 1317);
+        session.ping().await.unwrap();
+        drop(statement);
+        drop(session);
+        script.abandon();
     });
 }
