@@ -121,10 +121,10 @@ fn executions_do_not_copy_their_attributes() {
     block_on(async {
         let config = Config::default().user("app").password("x").ssl_mode(SslMode::Disabled);
         let config = config.query_attributes(true);
-        let server = Synthesiser::without_rows();
-        let mut session = Session::from_stream(server, &config).await.unwrap();
         let mut counts = Vec::new();
         for attributes in [1, 40] {
+            let server = Synthesiser::without_rows();
+            let mut session = Session::from_stream(server, &config).await.unwrap();
             let attributes = (0..attributes).fold(QueryAttributes::default(), |all, number| {
                 all.with(format!("attribute {number}"), "a value").unwrap()
             });
