@@ -153,7 +153,7 @@ impl<'r> Row<'r> {
                 Err(_) => Walk::Broken,
             },
         };
-        Cells { walk, infos: self.columns.infos(), columns: self.columns }
+        Cells { row: *self, walk, infos: self.columns.infos() }
     }
 }
 
@@ -169,10 +169,10 @@ impl fmt::Debug for Row<'_> {
 /// Walks a row's values together with its columns.
 #[derive(Clone, Copy)]
 struct Cells<'r> {
+    row: Row<'r>,
     walk: Walk<'r>,
     /// The columns not walked yet.
     infos: &'r [ColumnInfo],
-    columns: &'r Columns,
 }
 
 /// Where in a row a walk is.
@@ -184,23 +184,10 @@ enum Walk<'r> {
     Broken,
 }
 
-#[cfg(feature = "serde")]
-impl Walk<'_> {
-    const fn format(&self) -> Format {
-        match self {
-            Self::Text(_) => Format::Text,
-            Self::Binary(_) | Self::Broken => Format::Binary,
-        }
-    }
-}
-
 impl<'r> Cells<'r> {
     #[inline]
     fn next_value(&mut self) -> Result<(&'r ColumnInfo, Option<&'r [u8]>)> {
-        let Some((info, infos)) = self.infos.split_first() else {
-            let columns = self.columns.len();
-            return Err(UsageError::NoSuchIndex { index: columns, columns }.into());
-        };
+        let Some((info, infos)) = self.infos.split_first() else { return Err(self.behind_last()) };
         let cell = match &mut self.walk {
             Walk::Text(walk) => walk.cells.next_cell(),
             Walk::Binary(walk) => walk.cells.next_cell(info.layout),
@@ -217,28 +204,15 @@ impl<'r> Cells<'r> {
 
     /// Reads the next value.
     fn read<T: FromValue<'r>>(&mut self) -> Result<T> {
-        let Some((info, infos)) = self.infos.split_first() else {
-            let columns = self.columns.len();
-            return Err(UsageError::NoSuchIndex { index: columns, columns }.into());
-        };
+        let Some((info, infos)) = self.infos.split_first() else { return Err(self.behind_last()) };
         let value = match &mut self.walk {
             Walk::Text(walk) => T::read_text(walk, info),
             Walk::Binary(walk) => T::read_binary(walk, info),
             Walk::Broken => Err(CellFault::NoCell),
         };
-        let value = value.map_err(|fault| self.error::<T>(fault))?;
+        let value = value.map_err(|fault| self.row.error::<T>(info, fault))?;
         self.infos = infos;
         Ok(value)
-    }
-
-    /// What was wrong with the value that [`read`](Self::read) failed at.
-    #[cold]
-    #[inline(never)]
-    fn error<T>(&self, fault: CellFault) -> Error {
-        match fault {
-            CellFault::Value(reason) => self.column_error(reason, std::any::type_name::<T>()),
-            CellFault::NoCell => self.row_error(),
-        }
     }
 
     /// Fails unless the row ends here (E-76).
@@ -252,18 +226,22 @@ impl<'r> Cells<'r> {
         finished.map_err(|_| self.row_error())
     }
 
-    /// An error about the row's form, found at the value that is next or behind the last one. The
-    /// packets are in step all the same, so the session is.
+    /// An error about the row's form, found at the value that is next or behind the last one.
     #[cold]
     fn row_error(&self) -> Error {
-        self.column_error(ValueError::Row, "a value")
+        self.row.form_error(self.index())
     }
 
-    /// An error about the value that is next, or about the last one.
-    fn column_error(&self, reason: ValueError, rust_type: &'static str) -> Error {
-        let columns = self.columns.len();
-        let index = (columns - self.infos.len()).min(columns.saturating_sub(1));
-        column_error(self.columns, index, reason, rust_type)
+    #[cold]
+    fn behind_last(&self) -> Error {
+        let columns = self.row.columns.len();
+        UsageError::NoSuchIndex { index: columns, columns }.into()
+    }
+
+    /// The place of the value that is next, or of the last one.
+    fn index(&self) -> usize {
+        let columns = self.row.columns.len();
+        columns.saturating_sub(self.infos.len()).min(columns.saturating_sub(1))
     }
 }
 

@@ -9,7 +9,7 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::{Cells, OwnedRow, Row};
+use super::{Cells, OwnedRow, Row, column_error};
 use crate::error::{Error, Result, UsageError, ValueError};
 use crate::value::{FromValue, Kind, RawValue};
 use crate::wire::ColumnFlags;
@@ -253,8 +253,8 @@ impl<'r> SeqAccess<'r> for CellWalk<'r> {
 
 /// The place and the name of the column that is next.
 fn name<'r>(cells: &Cells<'r>) -> Option<(usize, &'r [u8])> {
-    let index = cells.columns.len() - cells.infos.len();
-    Some((index, cells.columns.get(index)?.name_bytes()))
+    let index = cells.row.columns.len() - cells.infos.len();
+    Some((index, cells.row.columns.get(index)?.name_bytes()))
 }
 
 #[derive(Clone, Copy)]
@@ -268,7 +268,7 @@ impl<'r> CellDeserializer<'r> {
     fn next(cells: &mut Cells<'r>) -> Result<Self, Fault> {
         let before = *cells;
         let (info, bytes) = cells.next_value()?;
-        let format = before.walk.format();
+        let format = before.row.format;
         Ok(Self { before, value: bytes.map(|bytes| RawValue::new(bytes, info, format)) })
     }
 
@@ -294,7 +294,9 @@ impl<'r> CellDeserializer<'r> {
     }
 
     fn error<T>(&self, reason: ValueError) -> Fault {
-        Fault::Error(self.before.column_error(reason, std::any::type_name::<T>()))
+        let before = &self.before;
+        let rust_type = std::any::type_name::<T>();
+        Fault::Error(column_error(before.row.columns, before.index(), reason, rust_type))
     }
 
     fn kind(&self) -> Option<Kind> {

@@ -9,13 +9,12 @@ use crate::value::FromValue;
 /// Reads a row's values one after the other; see [`Row::reader`].
 #[derive(Clone, Copy)]
 pub struct RowReader<'r> {
-    row: Row<'r>,
     cells: Cells<'r>,
 }
 
 impl<'r> RowReader<'r> {
     pub(super) fn new(row: Row<'r>) -> Self {
-        Self { row, cells: row.cells() }
+        Self { cells: row.cells() }
     }
 
     /// Reads the next value. Fails if it does not fit the type, and goes on behind it all the same;
@@ -48,7 +47,7 @@ impl<'r> RowReader<'r> {
     /// Goes behind the value that could not be read when `left` values were left.
     #[cold]
     fn resume(&mut self, left: usize) {
-        self.cells = self.row.cells();
+        self.cells = self.cells.row.cells();
         // A row that ends before stays there, and fails again.
         while self.left() >= left.max(1) && self.skip().is_ok() {}
     }

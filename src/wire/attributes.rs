@@ -1,6 +1,5 @@
 //! COM_QUERY with attributes, as MySQL takes it once both sides have `QUERY_ATTRIBUTES` (K-01).
 
-use super::binary_row::Layout;
 use super::error::{DecodeError, EncodeError, Malformed, Unencodable};
 use super::reader::Reader;
 use super::statement::{MAX_PARAMETERS, ParameterType, Parameters};
@@ -116,16 +115,7 @@ fn value<'a>(
     reader: &mut Reader<'a>,
 ) -> Result<&'a [u8], DecodeError> {
     let from = reader.rest();
-    match Layout::of(parameter_type.column_type) {
-        Layout::Fixed(length) => drop(reader.bytes(usize::from(length))?),
-        Layout::LengthEncoded => drop(reader.lenenc_bytes()?),
-        Layout::Temporal => {
-            let length = reader.u8()?;
-            reader.bytes(usize::from(length))?;
-        }
-        Layout::Nothing => {}
-        Layout::Unknown => return Err(reader.error(Malformed::Field("type"))),
-    }
+    parameter_type.read(reader)?;
     let length = from.len().saturating_sub(reader.rest().len());
     Ok(from.get(..length).unwrap_or_default())
 }
