@@ -106,6 +106,7 @@ mod secret;
 mod session;
 #[cfg(any(feature = "tokio", feature = "blocking"))]
 mod setup;
+mod sql;
 #[cfg(feature = "tls")]
 mod tls_config;
 pub mod value;

@@ -1,9 +1,8 @@
 //! Parameters by name: `:name` in SQL, `?` for the server.
 
-use std::ops::Range;
-
 use crate::error::{Result, UsageError};
 use crate::params::Params;
+use crate::sql::{Token, Tokens};
 use crate::value::ToValue;
 
 /// SQL with parameters by name, parsed once and used with any session.
@@ -54,9 +53,13 @@ impl NamedSql {
         let mut copied = 0;
         let mut marks = false;
         for token in Tokens::new(sql.as_bytes()) {
-            let Token::Name(range) = token else {
-                marks = true;
-                continue;
+            let range = match token {
+                Token::Name(range) => range,
+                Token::Mark => {
+                    marks = true;
+                    continue;
+                }
+                Token::Word(_) | Token::Semicolon => continue,
             };
             // The colon belongs to the name's place.
             text.push_str(sql.get(copied..range.start - 1).unwrap_or_default());
@@ -132,97 +135,6 @@ impl std::fmt::Debug for NamedParams<'_> {
         // Values are not for logs.
         f.debug_struct("NamedParams").field("names", &self.names).finish_non_exhaustive()
     }
-}
-
-/// What is of interest in SQL.
-#[derive(Debug, PartialEq, Eq)]
-enum Token {
-    /// The place of a name, without its colon.
-    Name(Range<usize>),
-    /// A `?`.
-    Mark,
-}
-
-/// Walks SQL as servers read it, as far as it matters to where parameters are.
-struct Tokens<'s> {
-    sql: &'s [u8],
-    at: usize,
-    behind_word: bool,
-}
-
-impl<'s> Tokens<'s> {
-    const fn new(sql: &'s [u8]) -> Self {
-        Self { sql, at: 0, behind_word: false }
-    }
-}
-
-impl Iterator for Tokens<'_> {
-    type Item = Token;
-
-    fn next(&mut self) -> Option<Token> {
-        loop {
-            let at = self.at;
-            let rest = self.sql.get(at..)?;
-            let behind_word = std::mem::take(&mut self.behind_word);
-            let mut token = None;
-            self.at += match *rest {
-                [] => return None,
-                [quote @ (b'\'' | b'"'), ..] => quoted(rest, quote, true),
-                [b'`', ..] => quoted(rest, b'`', false),
-                // What servers execute although others take it for a comment.
-                [b'/', b'*', b'!', ..] => 3,
-                [b'/', b'*', b'M', b'!', ..] => 4,
-                [b'/', b'*', ref text @ ..] => {
-                    text.windows(2).position(|end| end == b"*/").map_or(rest.len(), |end| end + 4)
-                }
-                [b'#', ..] | [b'-', b'-'] | [b'-', b'-', 0..=b' ' | 0x7F, ..] => {
-                    rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len())
-                }
-                [b'?', ..] => {
-                    token = Some(Token::Mark);
-                    1
-                }
-                [b':', b':' | b'=', ..] => 2,
-                [b':', first, ref name @ ..] if is_letter(first) && !behind_word => {
-                    let length = 2 + name.iter().take_while(|&&byte| is_name(byte)).count();
-                    token = Some(Token::Name(at + 1..at + length));
-                    length
-                }
-                [first, ..] if is_word(first) => {
-                    self.behind_word = true;
-                    rest.iter().take_while(|&&byte| is_word(byte)).count()
-                }
-                _ => 1,
-            };
-            if token.is_some() {
-                return token;
-            }
-        }
-    }
-}
-
-/// The length of what a quote begins; a doubled quote begins the next one.
-fn quoted(text: &[u8], quote: u8, escapes: bool) -> usize {
-    let mut at = 1;
-    while let Some(&byte) = text.get(at) {
-        at += if byte == b'\\' && escapes { 2 } else { 1 };
-        if byte == quote {
-            break;
-        }
-    }
-    at.min(text.len())
-}
-
-const fn is_letter(byte: u8) -> bool {
-    byte.is_ascii_alphabetic() || byte == b'_' || !byte.is_ascii()
-}
-
-const fn is_name(byte: u8) -> bool {
-    is_letter(byte) || byte.is_ascii_digit()
-}
-
-const fn is_word(byte: u8) -> bool {
-    is_name(byte) || byte == b'$'
 }
 
 #[cfg(test)]
@@ -346,7 +258,10 @@ mod tests {
                 let mut names = named.order.iter().map(|&index| &named.names[index]);
                 let mut copied = 0;
                 let mut tokens = Tokens::new(named.sql().as_bytes());
-                while let Some(Token::Mark) = tokens.next() {
+                while let Some(token) = tokens.next() {
+                    if token != Token::Mark {
+                        continue;
+                    }
                     back.push_str(&named.sql()[copied..tokens.at - 1]);
                     back.push(':');
                     back.push_str(names.next().unwrap());

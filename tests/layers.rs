@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// The order is that of the layers, lowest first. `value` and `columns` know each other: a value is
 /// its bytes and what its column says. `row` is above both; `config` above `auth`, whose policy it
 /// makes.
-const IMPORTS: [(&str, &[&str]); 19] = [
+const IMPORTS: [(&str, &[&str]); 20] = [
     ("wire", &[]),
     ("codec", &["wire"]),
     ("secret", &[]),
@@ -22,7 +22,8 @@ const IMPORTS: [(&str, &[&str]); 19] = [
     ("row", &["columns", "error", "value", "wire"]),
     ("attributes", &["error", "value", "wire"]),
     ("params", &["attributes", "error", "value", "wire"]),
-    ("named", &["error", "params", "value"]),
+    ("sql", &[]),
+    ("named", &["error", "params", "sql", "value"]),
     (
         "proto",
         &["attributes", "auth", "columns", "config", "error", "row", "secret", "value", "wire"],
@@ -43,6 +44,7 @@ const IMPORTS: [(&str, &[&str]); 19] = [
             "proto",
             "row",
             "setup",
+            "sql",
             "wire",
         ],
     ),
@@ -53,8 +55,8 @@ const IMPORTS: [(&str, &[&str]); 19] = [
 ];
 
 /// Modules that never see a socket, a clock, a file, the environment or a runtime.
-const PURE: [&str; 9] =
-    ["wire", "attributes", "auth", "value", "params", "named", "proto", "columns", "row"];
+const PURE: [&str; 10] =
+    ["wire", "attributes", "auth", "value", "params", "sql", "named", "proto", "columns", "row"];
 
 const IMPURE: [&str; 9] = [
     "std::io",

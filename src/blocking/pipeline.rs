@@ -22,7 +22,8 @@ use crate::session::Query;
 /// # }
 /// ```
 ///
-/// Dropping a pipeline leaves its replies unread; the session's next command skips them.
+/// Dropping a pipeline leaves its replies unread; the session's next command skips them, and kills
+/// none of them.
 #[derive(Debug)]
 pub struct Pipeline<'s>(pub(super) crate::session::Pipeline<'s>);
 
@@ -30,7 +31,8 @@ impl Pipeline<'_> {
     /// Queues a statement, as [`Session::query`](super::Session::query) runs it.
     ///
     /// SQL with parameters that is not in the session's cache has to be prepared, which works only
-    /// while nothing is queued. Fails, with nothing queued, if there is no room.
+    /// while nothing is queued; behind a `USE` nothing is in the cache until all replies were read.
+    /// Fails, with nothing queued, if there is no room.
     pub fn query(&mut self, query: impl Query, params: impl Params) -> Result<()> {
         now(self.0.query(query, params))
     }

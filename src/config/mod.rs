@@ -340,7 +340,8 @@ impl Config {
     ///
     /// The time that the caller takes for the rows does not count. The statement is then left as
     /// [`Config::discard`] says, killed on the server if need be, and the session stays usable if
-    /// that succeeds.
+    /// that succeeds. Pipelines, bulk executions and cursors that are taken up again have no such
+    /// time.
     pub fn statement_timeout(mut self, timeout: Duration) -> Self {
         self.statement_timeout = Some(timeout);
         self

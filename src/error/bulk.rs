@@ -28,6 +28,8 @@ pub struct BulkError {
     pub(crate) rows: Range<u64>,
     pub(crate) error: Error,
     pub(crate) done: BulkDone,
+    /// This failure, or one behind it, closed the session.
+    pub(crate) lost: bool,
 }
 
 impl BulkError {
@@ -49,9 +51,10 @@ impl BulkError {
         self.done
     }
 
-    /// Whether nothing was executed before it.
+    /// Whether no other row was executed, for certain.
     pub(super) fn is_first(&self) -> bool {
-        self.rows.start == 0 && self.done == BulkDone::default()
+        let lost_later = self.lost && !self.error.is_fatal();
+        self.rows.start == 0 && self.done == BulkDone::default() && !lost_later
     }
 }
 

@@ -81,7 +81,7 @@ impl Error {
             Self::Usage(error) => error.is_fatal(),
             Self::Timeout(error) => error.fatal,
             Self::Column(_) | Self::Param(_) => false,
-            Self::Bulk(bulk) => bulk.error.is_fatal(),
+            Self::Bulk(bulk) => bulk.lost,
             // The caller's reader failed, not the transport.
             Self::Io(error) => error.task() != IoTask::ReadValue,
             Self::Protocol(_) | Self::Auth(_) | Self::Tls(_) | Self::Config(_) => true,

@@ -23,8 +23,8 @@ pub enum UsageError {
         /// How many bytes of them may wait to be sent.
         max_bytes: usize,
     },
-    /// SQL with parameters was queued behind other commands, and is not prepared yet. Nothing was
-    /// queued.
+    /// SQL with parameters was queued behind other commands, and is not prepared yet, or not in the
+    /// default database that one of them chooses. Nothing was queued.
     NotPrepared,
     /// A statement, or another argument, is longer than the protocol can carry.
     TooLong {
@@ -166,7 +166,7 @@ pub enum UsageError {
     },
     /// A statement was left before its end, and `Discard::Close` closed the session.
     LeftEarly,
-    /// The statement was ended by a timeout while a row was read in pieces: no rows follow.
+    /// The statement was ended, by a timeout while a row was read in pieces: no rows follow.
     RowsOver,
     /// A `CancelHandle` could not cancel the statement, which goes on.
     CannotCancel {
@@ -244,7 +244,7 @@ impl fmt::Display for UsageError {
             ),
             Self::NotPrepared => f.write_str(
                 "the pipeline cannot prepare a statement behind other commands: prepare it before \
-                 them",
+                 them, and behind the reply to a USE",
             ),
             Self::TooLong { what, max } => {
                 write!(f, "the {what} is longer than the {max} bytes that the protocol can carry")

@@ -558,7 +558,7 @@ impl Connection {
         let packet = ErrPacket::decode(self.recv.bytes(span))?;
         let error = ServerError::new(&packet, self.error_context(Sent::Yes, false));
         self.last_ok.forget();
-        self.watch.sees_error(packet.code);
+        self.watch.sees_error(error.kind());
         // No result follows an error, whatever the last status word said (E-53).
         self.info.status = self.info.status.without(StatusFlags::MORE_RESULTS);
         self.answered();
@@ -642,6 +642,15 @@ impl Connection {
     #[must_use]
     pub fn unanswered(&self) -> usize {
         self.unanswered.len()
+    }
+
+    /// The statement whose execution is to be answered next.
+    #[cfg(any(feature = "tokio", feature = "blocking"))]
+    pub(crate) fn statement_due(&self) -> Option<u32> {
+        match self.unanswered.front() {
+            Some((Reply::Binary { statement }, _)) => Some(*statement),
+            _ => None,
+        }
     }
 
     /// How far the commands got that are not answered yet.

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "pool")]
 use super::connection::Connection;
+use crate::error::ServerErrorKind;
 use crate::wire::Command;
 
 /// What was seen since the watch began.
@@ -19,9 +20,6 @@ pub(super) struct Watch {
 /// The longest statement that is looked at, in bytes: looking costs less than the reset that it saves.
 const MAX_PLAIN: usize = 16 << 10;
 
-/// The errors of a server, or of a transaction, that only reads.
-const READ_ONLY: [u16; 3] = [1290, 1792, 1836];
-
 impl Watch {
     pub(super) fn sees_command(&mut self, command: &Command<'_>) {
         if self.on && !self.traces {
@@ -33,8 +31,8 @@ impl Watch {
         self.traces = true;
     }
 
-    pub(super) fn sees_error(&mut self, code: u16) {
-        self.read_only |= READ_ONLY.contains(&code);
+    pub(super) fn sees_error(&mut self, kind: ServerErrorKind) {
+        self.read_only |= kind == ServerErrorKind::ReadOnly;
     }
 }
 
@@ -65,7 +63,8 @@ fn can_leave_traces(command: &Command<'_>) -> bool {
         | Command::Ping
         // The default database is followed by itself.
         | Command::InitDb(_)
-        // What they execute was looked at when it was prepared.
+        // What they execute was looked at when it was prepared, by whoever prepared it, and does not
+        // outlive a reset; so executions need not be seen at all.
         | Command::StmtExecute(_)
         | Command::StmtBulkExecute(_)
         | Command::StmtSendLongData { .. }

@@ -40,16 +40,21 @@ pub struct BulkRow {
 impl Session {
     /// Executes a statement once for each row of parameters.
     ///
-    /// MariaDB gets many rows in one command (COM_STMT_BULK_EXECUTE), up to 1 MiB of them; other
-    /// servers, and statements that return rows, one command for each, without waiting in between.
+    /// MariaDB gets many rows of an INSERT, REPLACE, UPDATE or DELETE in one command
+    /// (COM_STMT_BULK_EXECUTE), up to 1 MiB of them; other servers, statements that return rows, and
+    /// other statements, one command for each, without waiting in between.
     /// Replies are read while more is written, and rows are taken from the iterator as there is
     /// room, so memory stays flat and neither side waits for the other (T-40). Rows that the
     /// statement returns are skipped. A parameter can be a [`BulkValue`](crate::BulkValue).
     ///
     /// The first failure ends it with [`Error::Bulk`], which names the row and tells what was done.
-    /// It is not undone: begin a transaction for that. Without one, MariaDB undoes the rows of the
+    /// It is not undone: begin a transaction for that. A row that cannot be sent ends it as well;
+    /// those before it are executed. Without a transaction, MariaDB undoes the rows of the
     /// command that failed, in tables that can, and keeps those before; MySQL keeps all rows but
     /// those that failed, also some behind the first one that were under way.
+    ///
+    /// Neither [`Config::statement_timeout`](crate::Config::statement_timeout) nor a
+    /// [`CancelHandle`](super::CancelHandle) ends it, as in a [`Pipeline`].
     /// Cancel-safe: see [`Session`]; some of the rows may have been executed.
     ///
     /// ```no_run
@@ -93,6 +98,8 @@ impl Session {
         self.connection.capabilities().contains(capable)
             && statement.parameters() > 0
             && statement.columns().is_empty()
+            // Others it refuses with error 1295.
+            && statement.changes_rows()
     }
 
     async fn run_bulk<P: Params>(
@@ -116,6 +123,7 @@ impl Session {
             sent: VecDeque::new(),
             done: BulkDone::default(),
             failed: None,
+            lost: false,
         };
         loop {
             // One command with many rows at a time: nothing runs behind one that fails, and what
@@ -123,8 +131,10 @@ impl Session {
             let at_once = pipelining && bulk.flags.is_none();
             let room = bulk.sent.is_empty() || at_once && bulk.pipeline.has_room();
             if room && bulk.failed.is_none() && bulk.rows.peek().is_some() {
+                let next = bulk.taken;
                 if let Err(error) = bulk.send().await {
-                    bulk.fail(bulk.taken..bulk.taken + 1, error);
+                    // Of many rows it is the first: others are the next command's first.
+                    bulk.fail(next..next + 1, error);
                 }
             } else if !bulk.receive().await {
                 break;
@@ -133,7 +143,8 @@ impl Session {
         match bulk.failed {
             None => Ok(bulk.done),
             Some((rows, error)) => {
-                Err(Error::Bulk(Box::new(BulkError { rows, error, done: bulk.done })))
+                let (done, lost) = (bulk.done, bulk.lost);
+                Err(Error::Bulk(Box::new(BulkError { rows, error, done, lost })))
             }
         }
     }
@@ -158,6 +169,8 @@ struct Bulk<'s, 'q, I: Iterator, F> {
     sent: VecDeque<Range<u64>>,
     done: BulkDone,
     failed: Option<(Range<u64>, Error)>,
+    /// A failure, not only the first one, closed the session.
+    lost: bool,
 }
 
 impl<P: Params, I: Iterator<Item = P>, F: FnMut(BulkRow)> Bulk<'_, '_, I, F> {
@@ -257,15 +270,20 @@ impl<P: Params, I: Iterator<Item = P>, F: FnMut(BulkRow)> Bulk<'_, '_, I, F> {
         Ok(Some(done))
     }
 
-    /// Notes the first failure.
+    /// Notes the failure of the first row that failed: one that could not be sent fails before the
+    /// server has told of those in front of it.
     fn fail(&mut self, rows: Range<u64>, error: Error) {
-        if self.failed.is_none() {
+        self.lost |= error.is_fatal();
+        let known = self.failed.as_ref();
+        if known.is_none_or(|(known, _)| rows.start < known.start) {
             self.failed = Some((rows, error));
         }
     }
 }
 
-/// Appends types and as many rows as one command of at most `max` bytes may have, at least one.
+/// Appends types and as many rows as one command of at most `max` bytes may have, at least one. Fails
+/// only at the first one: what cannot be sent behind it is the next command's failure, and those
+/// before it are executed.
 fn fill<P: Params>(
     statement: &Statement,
     rows: &mut Peekable<impl Iterator<Item = P>>,
@@ -278,14 +296,17 @@ fn fill<P: Params>(
     out.resize(start + 2 * types.len(), 0);
     let (mut row_start, mut first) = (out.len(), true);
     while let Some(params) = rows.peek() {
-        statement.check_count(params)?;
-        let full = !first && row_start - start >= BATCH;
-        if full || !encode_bulk(params, &mut types, out)? {
+        if !first && row_start - start >= BATCH {
             break;
         }
-        if !first && out.len() - start + HEADER > max {
-            out.truncate(row_start);
-            break;
+        let encoded = statement.check_count(params);
+        match encoded.and_then(|()| encode_bulk(params, &mut types, out)) {
+            Ok(true) if first || out.len() - start + HEADER <= max => {}
+            Err(error) if first => return Err(error),
+            _ => {
+                out.truncate(row_start);
+                break;
+            }
         }
         rows.next();
         *taken += 1;

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use super::Session;
 use crate::columns::Column;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, UsageError};
 use crate::proto::{FieldHead, Step};
 
 /// A row that is read value by value: neither it nor a value has to fit into memory.
@@ -31,21 +31,21 @@ impl ChunkedRow<'_> {
         if !self.fresh {
             self.session.connection.skip_field();
             loop {
-                match self.session.step().await {
-                    Ok(Step::Field) => break,
-                    Ok(Step::RowEnd) => {
+                match self.session.due_step().await? {
+                    Step::Field => break,
+                    Step::RowEnd => {
                         self.over = true;
                         return Ok(None);
                     }
-                    Ok(_) => {}
-                    Err(error) => return Err(error),
+                    _ => {}
                 }
             }
         }
         self.fresh = false;
         let head = self.session.connection.field();
         let head = head.unwrap_or(FieldHead { index: 0, length: None });
-        Ok(Some(Field { session: self.session, head, given: 0 }))
+        let left = head.length.unwrap_or(0);
+        Ok(Some(Field { session: self.session, head, left, given: 0 }))
     }
 }
 
@@ -64,6 +64,9 @@ impl Drop for ChunkedRow<'_> {
 pub struct Field<'f> {
     session: &'f mut Session,
     head: FieldHead,
+    /// Bytes behind the last piece. The connection's own count is gone once the row broke off, and a
+    /// value that broke off never looks complete.
+    left: u64,
     /// Bytes of the last piece that `AsyncRead` gave out.
     given: usize,
 }
@@ -111,11 +114,18 @@ impl Field<'_> {
                 return Ok(self.session.connection.chunk().get(given..));
             }
         }
-        if self.session.connection.field_left() == 0 {
+        if self.left == 0 {
             return Ok(None);
         }
-        while self.session.step().await? != Step::Chunk {}
+        while self.session.due_step().await? != Step::Chunk {}
+        self.note_piece();
         Ok(Some(self.session.connection.chunk()))
+    }
+
+    /// Notes that a piece came.
+    fn note_piece(&mut self) {
+        let piece = u64::try_from(self.session.connection.chunk().len()).unwrap_or(u64::MAX);
+        self.left = self.left.saturating_sub(piece);
     }
 }
 
@@ -134,14 +144,16 @@ impl Field<'_> {
             if self.given > 0 && !piece.is_empty() {
                 return Poll::Ready(Ok(self.copy(buf)));
             }
-            if self.session.connection.field_left() == 0 {
+            if self.left == 0 {
                 return Poll::Ready(Ok(0));
             }
             match ready!(self.session.poll_step(cx)) {
                 Ok(Step::Chunk) => {
                     self.given = 0;
+                    self.note_piece();
                     return Poll::Ready(Ok(self.copy(buf)));
                 }
+                Ok(Step::Idle) => return Poll::Ready(Err(into_io(UsageError::RowsOver.into()))),
                 Ok(_) => {}
                 Err(error) => return Poll::Ready(Err(into_io(error))),
             }

@@ -65,7 +65,7 @@ impl Rows<'_> {
         let mut kept = Kept::default();
         let mut more = false;
         while self.place == Place::Rows {
-            let step = self.session.step().await;
+            let step = self.session.due_step().await;
             match step.inspect_err(|error| self.fail(error))? {
                 Step::Row => {
                     kept.push(self.session.connection.row().payload());
@@ -94,8 +94,9 @@ impl Session {
     /// Cost: nothing if rows are kept; else the fetch of the next ones, whose rows are read as they
     /// are asked for. Fails, with nothing sent, if the cursor is another session's, or was lost when
     /// this one was reset, or if its statement was executed again or reset meanwhile. What else
-    /// closes it on the server is the server's error at the next fetch (1421). Cancel-safe: see
-    /// [`Session`].
+    /// closes it on the server is the server's error at the next fetch (1421). Neither
+    /// [`Config::statement_timeout`](crate::Config::statement_timeout) nor a
+    /// [`CancelHandle`](super::CancelHandle) ends them. Cancel-safe: see [`Session`].
     pub async fn resume(&mut self, cursor: Cursor) -> Result<Rows<'_>> {
         let Cursor { statement, columns, kept, more, executions } = cursor;
         self.check_owner(&statement)?;
@@ -103,6 +104,7 @@ impl Session {
             return Err(UsageError::CursorClosed.into());
         }
         self.settle().await?;
+        self.begin_unkillable()?;
         if kept.rows() == 0 && more {
             self.connection.share_columns(columns);
             let (id, rows) = (statement.used_handle().id(), statement.fetch_size());

@@ -10,7 +10,7 @@ use super::clock::Overdue;
 use super::stream::Wanted;
 use super::{Session, time};
 use crate::error::{
-    Error, IoError, IoTask, Lost, ProtocolErrorKind, Result, Timeout, TimeoutError,
+    Error, IoError, IoTask, Lost, ProtocolErrorKind, Result, Timeout, TimeoutError, UsageError,
 };
 use crate::proto::Step;
 
@@ -26,6 +26,15 @@ impl Session {
     pub(super) async fn step(&mut self) -> Result<Step> {
         let step = self.connection.step();
         self.wait_for(step).await
+    }
+
+    /// [`step`](Self::step) of a command that is not over; fails if it is.
+    pub(super) async fn due_step(&mut self) -> Result<Step> {
+        match self.step().await? {
+            // Nothing more comes: who waits for it would do so for ever.
+            Step::Idle => Err(UsageError::RowsOver.into()),
+            step => Ok(step),
+        }
     }
 
     /// `step`, or the next one for which there was input enough.

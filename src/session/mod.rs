@@ -424,7 +424,7 @@ impl Session {
     /// if it was an OK.
     async fn begin_result(&mut self) -> Result<bool> {
         loop {
-            match self.step().await? {
+            match self.due_step().await? {
                 Step::Columns => return Ok(true),
                 Step::Done => return Ok(false),
                 _ => {}
@@ -460,7 +460,7 @@ impl Session {
 
     /// Waits for the end of a command that returns no rows.
     async fn finish_command(&mut self) -> Result<Done> {
-        while self.step().await? != Step::Done {}
+        while self.due_step().await? != Step::Done {}
         Ok(self.connection.done())
     }
 

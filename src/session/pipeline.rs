@@ -7,11 +7,19 @@ use super::{Query, Rows, Session};
 use crate::error::{Result, UsageError};
 use crate::params::Params;
 use crate::proto::MAX_UNANSWERED;
+use crate::sql::can_choose_database;
 use crate::wire::statement::ParameterType;
 
 /// How many bytes of commands wait to be written before a pipeline has no room, in bytes: enough to
 /// fill a round trip on fast and long lines, and no more than one large statement (T-112).
 const ROOM: usize = 1 << 20;
+
+/// What stands in front of SQL, in bytes: the command.
+const COMMAND: usize = 1;
+
+/// What stands in front of an execution's parameters, in bytes: the command, the statement's id,
+/// flags, an iteration count.
+const EXECUTE: usize = 10;
 
 /// Commands that are sent without waiting for the replies of those before them.
 ///
@@ -44,7 +52,13 @@ const ROOM: usize = 1 << 20;
 /// ```
 ///
 /// Dropping a pipeline leaves its replies unread; the session's next command skips them, see
-/// [`Session`]. Commands whose replies were not read may or may not have been executed.
+/// [`Session`]. Commands whose replies were not read may or may not have been executed. They are
+/// never killed, because a kill could hit another one of them: more of them than
+/// [`Limits`](crate::Limits) allows to be skipped closes the session.
+///
+/// For the same reason [`Config::statement_timeout`](crate::Config::statement_timeout) does not
+/// count in a pipeline, and a [`CancelHandle`](super::CancelHandle) for the session's next statement
+/// keeps it from beginning and does nothing later.
 ///
 /// Some proxies lose commands that come before the last one was answered. With
 /// [`Config::pipelining`](crate::Config::pipelining) off, a pipeline keeps the same contract and
@@ -59,6 +73,9 @@ pub struct Pipeline<'s> {
     /// Commands that wait for the reply of the one before.
     held: VecDeque<Held>,
     held_bytes: usize,
+    /// One of the commands may choose another default database.
+    moving: bool,
+    /// The session died, and that was told.
     over: bool,
 }
 
@@ -74,7 +91,15 @@ impl Session {
     /// Begins a pipeline: commands that do not wait for each other. Cost: nothing by itself.
     pub fn pipeline(&mut self) -> Pipeline<'_> {
         let held = VecDeque::new();
-        Pipeline { session: self, due: 0, held, held_bytes: 0, over: false }
+        Pipeline { session: self, due: 0, held, held_bytes: 0, moving: false, over: false }
+    }
+
+    /// Uses up the statement's number for what no kill may hit, and that has no time of its own.
+    /// Fails if it was cancelled before.
+    pub(super) fn begin_unkillable(&mut self) -> Result<()> {
+        let begun = self.lifeline.begin();
+        self.end_statement();
+        begun
     }
 }
 
@@ -84,8 +109,13 @@ impl Pipeline<'_> {
     /// Writes what the transport takes at once, and waits for nothing; except that SQL with
     /// parameters which is not in the session's cache has to be prepared, which takes a round trip,
     /// and works only while nothing is queued: otherwise it fails with
-    /// [`UsageError::NotPrepared`]. Rows of the reply are always streamed: a statement's fetch size
-    /// does not count here.
+    /// [`UsageError::NotPrepared`]. Behind a `USE` nothing is in the cache until all replies were
+    /// read, because the names in it would mean those of the database before. Rows of the reply are
+    /// always streamed: a statement's fetch size does not count here.
+    ///
+    /// A cached statement that the server has to prepare anew (errors 1243, 1615, 3144) is not tried
+    /// again, as [`Session::query`] does: those behind it are on their way. The error is the reply,
+    /// and it leaves the cache.
     ///
     /// Fails, with nothing queued, as [`Session::query`] does before it sends, and if there is no
     /// room. Cancel-safe: the statement is queued or not.
@@ -94,7 +124,8 @@ impl Pipeline<'_> {
         match query.source() {
             Source::Sql(sql) if params.count() == 0 => self.queue_text(sql)?,
             Source::Sql(sql) => {
-                let statement = match self.session.statement_at_hand(sql) {
+                let known = if self.moving { None } else { self.session.statement_at_hand(sql) };
+                let statement = match known {
                     Some(statement) => statement,
                     None if self.is_empty() => self.session.cached(sql).await?.0,
                     None => return Err(UsageError::NotPrepared.into()),
@@ -161,10 +192,15 @@ impl Pipeline<'_> {
     /// reply is lost.
     pub async fn next_reply(&mut self) -> Option<Result<Rows<'_>>> {
         match self.begin_reply().await {
-            Ok(Some(rows)) => Some(Ok(Rows::new(self.session, rows, None))),
+            Ok(Some(rows)) => Some(Ok(Rows::new(self.session, rows, None).in_front_of(self.due))),
             Ok(None) => None,
             Err(error) => {
-                self.over = error.is_fatal();
+                if error.is_fatal() {
+                    self.over = true;
+                    self.due = 0;
+                    self.held.clear();
+                    self.held_bytes = 0;
+                }
                 Some(Err(error))
             }
         }
@@ -197,8 +233,9 @@ impl Pipeline<'_> {
     /// Makes the session ready for a command of this pipeline.
     async fn prepare_queue(&mut self) -> Result<()> {
         if self.is_empty() {
-            self.over = false;
-            return self.session.settle().await;
+            self.session.settle().await?;
+            self.moving = false;
+            return self.session.begin_unkillable();
         }
         self.session.check_transaction()?;
         if !self.has_room() {
@@ -217,10 +254,23 @@ impl Pipeline<'_> {
             self.session.connection.query(sql.as_bytes())?;
             self.due += 1;
         } else {
+            self.check_length(COMMAND + sql.len())?;
             self.held_bytes += sql.len();
             self.held.push_back(Held::Query(sql.as_bytes().into()));
         }
+        self.moving |= can_choose_database(sql);
         Ok(())
+    }
+
+    /// Fails if a command that waits cannot be sent later.
+    fn check_length(&self, length: usize) -> Result<()> {
+        match self.max_command() {
+            max if length > max => {
+                let max = u64::try_from(max).unwrap_or(u64::MAX);
+                Err(UsageError::TooLong { what: "statement", max }.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Queues an execution, and with it the types of its parameters: whether the server took those
@@ -245,6 +295,8 @@ impl Pipeline<'_> {
             None if self.is_empty() => self.session.handle(&plain).await?,
             None => return Err(UsageError::NotPrepared.into()),
         };
+        // MariaDB prepares a USE as well.
+        self.moving |= statement.can_choose_database();
         if self.is_sent_at_once() {
             drop(handle.take_types());
             let id = handle.id();
@@ -254,6 +306,7 @@ impl Pipeline<'_> {
         } else {
             let mut parameters = Vec::new();
             let flags = self.session.encode_execute(params, types, taken, &mut parameters)?;
+            self.check_length(EXECUTE + parameters.len())?;
             self.held_bytes += parameters.len();
             let parameters = parameters.into();
             self.held.push_back(Held::Execute { statement: plain, flags, parameters });
@@ -270,8 +323,12 @@ impl Pipeline<'_> {
         if self.due == 0 && !self.release()? {
             return Ok(None);
         }
+        let statement = self.session.connection.statement_due();
         let begun = self.session.begin_result().await;
         self.due -= 1;
+        if let (Err(error), Some(statement)) = (&begun, statement) {
+            self.session.spoils_cached_id(statement, error);
+        }
         begun.map(Some)
     }
 

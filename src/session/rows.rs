@@ -25,6 +25,8 @@ pub struct Rows<'s> {
     pub(super) place: Place,
     /// The statement whose cursor has the rows.
     pub(super) cursor: Option<Statement>,
+    /// How many commands wait for their replies behind the statement.
+    behind: usize,
     /// The error that ended the statement, to be told to whoever asks again.
     failed: Option<Failed>,
     span: Span,
@@ -66,9 +68,15 @@ impl<'s> Rows<'s> {
     /// `rows` tells whether the first result is a result set.
     pub(super) fn new(session: &'s mut Session, rows: bool, cursor: Option<Statement>) -> Self {
         let span = Span::none();
-        let mut this = Self { session, place: Place::Between, cursor, failed: None, span };
+        let place = Place::Between;
+        let mut this = Self { session, place, cursor, behind: 0, failed: None, span };
         this.begin(rows);
         this
+    }
+
+    /// Says how many commands wait for their replies behind the statement.
+    pub(super) fn in_front_of(self, behind: usize) -> Self {
+        Self { behind, ..self }
     }
 
     /// Says which span lasts for as long as the rows do.
@@ -227,9 +235,14 @@ impl<'s> Rows<'s> {
     /// Dropping the rows does the same with the session's next command. The session is usable
     /// afterwards; an error says that it had to be closed. Errors of the statement are not told.
     /// Cost: up to [`Limits::max_discard`](crate::Limits) bytes are read; then a login and three
-    /// round trips, on a second connection but for one.
+    /// round trips, on a second connection but for one. A reply of a [`Pipeline`](super::Pipeline)
+    /// is only skipped, however long it is.
     pub async fn cancel(self) -> Result<()> {
-        self.session.drain().await
+        match self.behind {
+            0 => self.session.drain().await,
+            // A kill could hit one of those behind it.
+            behind => self.session.skip_until(behind).await,
+        }
     }
 
     /// A handle that cancels this statement from elsewhere.

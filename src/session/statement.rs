@@ -12,6 +12,7 @@ use crate::error::{Error, Result, ServerError, UsageError};
 use crate::named::NamedSql;
 use crate::params::Params;
 use crate::proto::Step;
+use crate::sql::{can_choose_database, changes_rows};
 use crate::wire::PrepareOk;
 use crate::wire::statement::ParameterType;
 
@@ -116,6 +117,18 @@ impl Statement {
         self.fetch_size > 0 && !self.prepared.columns.is_empty()
     }
 
+    /// Whether an execution can change the default database.
+    pub(super) fn can_choose_database(&self) -> bool {
+        self.prepared.parameters == 0
+            && self.prepared.columns.is_empty()
+            && can_choose_database(&self.prepared.sql)
+    }
+
+    /// Whether it is an INSERT, REPLACE, UPDATE or DELETE.
+    pub(super) fn changes_rows(&self) -> bool {
+        changes_rows(&self.prepared.sql)
+    }
+
     pub(super) fn note_execution(&self) {
         self.prepared.executions.fetch_add(1, Ordering::Relaxed);
     }
@@ -209,7 +222,7 @@ impl Session {
     async fn prepare_handle(&mut self, sql: &str) -> Result<Handle> {
         self.settle().await?;
         self.connection.prepare(sql.as_bytes())?;
-        while self.step().await? != Step::Prepared {}
+        while self.due_step().await? != Step::Prepared {}
         let PrepareOk { statement, .. } = self.connection.prepared().unwrap_or_default();
         Ok(Handle { id: statement, types: Mutex::default(), closing: self.closing.clone() })
     }
@@ -293,11 +306,17 @@ impl Session {
     /// Drops a cached statement that only preparing anew mends, if the error is about one; `true` if
     /// it also says that nothing was executed.
     pub(super) fn spoils_cached(&mut self, sql: &str, error: &Error) -> bool {
-        let Some(code) = error.as_server().map(ServerError::code) else { return false };
-        if SPOILT.contains(&code) || code == UNKNOWN_STATEMENT {
+        if is_spoilt(error) {
             self.statements.remove(sql);
         }
-        code == UNKNOWN_STATEMENT
+        is_code(error, UNKNOWN_STATEMENT)
+    }
+
+    /// [`spoils_cached`](Self::spoils_cached) for an execution of the statement with this id.
+    pub(super) fn spoils_cached_id(&mut self, statement: u32, error: &Error) {
+        if is_spoilt(error) {
+            self.statements.remove_id(statement);
+        }
     }
 
     /// Closes the statements that nobody has any more, in front of the next command.
@@ -320,6 +339,11 @@ impl Session {
         }
         Err(UsageError::ForeignStatement.into())
     }
+}
+
+fn is_spoilt(error: &Error) -> bool {
+    let code = error.as_server().map(ServerError::code);
+    code.is_some_and(|code| SPOILT.contains(&code) || code == UNKNOWN_STATEMENT)
 }
 
 fn is_code(error: &Error, code: u16) -> bool {
@@ -383,6 +407,10 @@ impl StatementCache {
 
     fn remove(&mut self, sql: &str) {
         self.entries.remove(sql);
+    }
+
+    fn remove_id(&mut self, id: u32) {
+        self.entries.retain(|_, entry| entry.statement.handles().all(|handle| handle.id != id));
     }
 
     fn clear(&mut self) {

@@ -1,7 +1,7 @@
 //! One statement with many rows of parameters.
 
 use mywire::error::{BulkError, UsageError, ValueError};
-use mywire::{BulkRow, BulkValue, Error, Session, Statement, Value};
+use mywire::{BulkRow, BulkValue, Error, Limits, Session, Statement, Value};
 
 use crate::each_server;
 use crate::target::{Target, code, connect, usable};
@@ -100,17 +100,19 @@ fn a_failure_names_its_row() {
             tx.rollback().await.unwrap();
             assert_eq!(count(&mut session).await, 1);
 
-            // A row that cannot be sent: what was sent before it stays.
+            // A row that cannot be sent: those before it are executed.
             let rows = (0..10).map(|n| (n, if n == 6 { f64::NAN } else { 0.5 }));
             let error = session.bulk(&insert, rows).await.unwrap_err();
             let failed = bulk(&error);
             assert_eq!(failed.rows(), 6..7);
             let Error::Param(param) = failed.error() else { panic!("{error}") };
             assert_eq!((param.index(), param.reason()), (1, ValueError::Range));
-            assert_eq!(failed.done().rows as i64 + 1, count(&mut session).await);
+            assert_eq!((failed.done().rows, count(&mut session).await), (6, 7));
             let error = session.bulk(&insert, [[1001, 2].as_slice(), &[3]]).await.unwrap_err();
             let wrong = UsageError::ParameterCount { statement: 2, given: 1 };
             assert!(matches!(bulk(&error).error(), Error::Usage(usage) if *usage == wrong));
+            assert_eq!((bulk(&error).rows(), bulk(&error).done().rows), (1..2, 1));
+            assert_eq!(count(&mut session).await, 8);
             usable(&mut session).await;
         }
     });
@@ -178,6 +180,52 @@ fn statements_that_are_no_inserts() {
             let done = session.bulk(&nothing, [(), ()]).await.unwrap();
             assert_eq!((done.rows, done.affected_rows), (2, 10));
             assert_eq!(code(session.bulk(&insert, [(1, "a"), (1, "b")]).await), 1062);
+            usable(&mut session).await;
+        }
+    });
+}
+
+#[test]
+fn t113_a_row_that_is_too_long_is_named() {
+    each_server(async |target| {
+        let limits = Limits::default().max_command(128 << 10);
+        let mut session = connect(&target.local_config().limits(limits)).await;
+        target.database(&mut session).await;
+        session.execute("CREATE TABLE t (n INT, s LONGTEXT)", ()).await.unwrap();
+        let insert = session.prepare("INSERT INTO t VALUES (?, ?)").await.unwrap();
+        for long in [0, 2] {
+            session.execute("DELETE FROM t", ()).await.unwrap();
+            let rows = (0..5_u64).map(|n| (n, "s".repeat(if n == long { 200 << 10 } else { 9 })));
+            let error = session.bulk(&insert, rows).await.unwrap_err();
+            let failed = bulk(&error);
+            assert_eq!((failed.rows(), failed.done().rows), (long..long + 1, long));
+            assert!(matches!(failed.error(), Error::Usage(UsageError::TooLong { .. })), "{error}");
+            assert_eq!(count(&mut session).await as u64, long);
+        }
+        usable(&mut session).await;
+    });
+}
+
+/// MariaDB takes many rows for some kinds of statements only.
+#[test]
+fn statements_that_take_one_row_at_a_time() {
+    each_server(async |target| {
+        for (mut session, _) in sessions(target).await {
+            session
+                .execute("CREATE PROCEDURE p (a INT) INSERT INTO t (n) VALUES (a)", ())
+                .await
+                .unwrap();
+            for (sql, n) in [("CALL p(?)", 0), ("SET @n = ?", 10), ("DO ?", 20)] {
+                let statement = session.prepare(sql).await.unwrap();
+                let done = session.bulk(&statement, (n..n + 3).map(|n| (n,))).await;
+                let done = done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+                assert_eq!(done.rows, 3, "{sql}");
+            }
+            assert_eq!(count(&mut session).await, 3);
+            let hidden =
+                session.prepare("/* ; */ -- SET\n INSERT INTO t (n) VALUES (?)").await.unwrap();
+            session.bulk(&hidden, [(7,), (8,)]).await.unwrap();
+            assert_eq!(count(&mut session).await, 5);
             usable(&mut session).await;
         }
     });

@@ -140,3 +140,41 @@ fn t40_t112_much_in_both_directions() {
         }
     });
 }
+
+/// What is queued behind a USE is executed in its database, or not queued, but never executed in the
+/// one before: cached statements are those of a database.
+#[test]
+fn cached_statements_follow_the_default_database() {
+    each_server(async |target| {
+        for mut session in sessions(target).await {
+            let numbers = "SELECT n FROM numbers WHERE n > ?";
+            let mut databases = Vec::new();
+            for n in [1, 2] {
+                databases.push(target.database(&mut session).await);
+                session.execute("CREATE TABLE numbers (n INT)", ()).await.unwrap();
+                session.execute("INSERT INTO numbers VALUES (?)", (n,)).await.unwrap();
+            }
+            assert_eq!(session.fetch_one::<i64>(numbers, (0,)).await.unwrap(), 2);
+            let choose = [
+                format!("USE {}", databases[0]),
+                format!(" /* ; */ -- x\n#\nuse`{}`", databases[1]),
+                format!("/*!40000 Use {} */", databases[0]),
+            ];
+            for (sql, n) in choose.iter().zip([1, 2, 1]) {
+                let mut pipeline = session.pipeline();
+                pipeline.query(sql, ()).await.unwrap();
+                let error = pipeline.query(numbers, (0,)).await.unwrap_err();
+                assert_eq!(*usage(&error), UsageError::NotPrepared);
+                // A text's names mean what they mean when it is executed.
+                pipeline.query("SELECT n FROM numbers", ()).await.unwrap();
+                pipeline.next_reply().await.unwrap().unwrap();
+                assert_eq!(number(&mut pipeline).await, n);
+                pipeline.query(numbers, (0,)).await.unwrap();
+                pipeline.query(numbers, (0,)).await.unwrap();
+                assert_eq!(number(&mut pipeline).await, n);
+                assert_eq!(number(&mut pipeline).await, n);
+            }
+            usable(&mut session).await;
+        }
+    });
+}
