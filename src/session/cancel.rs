@@ -51,7 +51,9 @@ impl CancelHandle {
     /// `true` if the statement was still running and was told to end, or had not begun and now
     /// never will ([`UsageError::Cancelled`](crate::error::UsageError)); `false` if it is over.
     /// Whoever waits for the statement gets the server's error 1317, or its result if the end came
-    /// first; the session stays usable, and a transaction open.
+    /// first; the session stays usable, and a transaction open. A pipeline, a bulk execution and a
+    /// cursor that is taken up again can be kept from beginning, and count as over once they have
+    /// begun.
     ///
     /// Fails, and leaves the statement alone, if the second connection cannot be opened within
     /// [`Config::connect_timeout`](crate::Config::connect_timeout), or does not find the session;
