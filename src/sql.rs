@@ -38,7 +38,9 @@ pub(crate) fn changes_rows(sql: &str) -> bool {
         Token::Word(range) => Some(word(sql, range)),
         _ => None,
     });
-    words.find(|word| !word.is_empty()).is_some_and(|first| is_any(first, &["INSERT", "REPLACE", "UPDATE", "DELETE"]))
+    words
+        .find(|word| !word.is_empty())
+        .is_some_and(|first| is_any(first, &["INSERT", "REPLACE", "UPDATE", "DELETE"]))
 }
 
 /// A word without the version that `/*!` has in front of it.

@@ -25,8 +25,8 @@ pub struct Rows<'s> {
     pub(super) place: Place,
     /// The statement whose cursor has the rows.
     pub(super) cursor: Option<Statement>,
-    /// How many commands wait for their replies behind the statement.
-    behind: usize,
+    /// How many commands wait for their replies behind the statement, if it is a pipeline's.
+    behind: Option<usize>,
     /// The error that ended the statement, to be told to whoever asks again.
     failed: Option<Failed>,
     span: Span,
@@ -69,14 +69,14 @@ impl<'s> Rows<'s> {
     pub(super) fn new(session: &'s mut Session, rows: bool, cursor: Option<Statement>) -> Self {
         let span = Span::none();
         let place = Place::Between;
-        let mut this = Self { session, place, cursor, behind: 0, failed: None, span };
+        let mut this = Self { session, place, cursor, behind: None, failed: None, span };
         this.begin(rows);
         this
     }
 
-    /// Says how many commands wait for their replies behind the statement.
+    /// Says that it is a pipeline's reply, and how many commands wait for theirs behind it.
     pub(super) fn in_front_of(self, behind: usize) -> Self {
-        Self { behind, ..self }
+        Self { behind: Some(behind), ..self }
     }
 
     /// Says which span lasts for as long as the rows do.
@@ -239,9 +239,9 @@ impl<'s> Rows<'s> {
     /// is only skipped, however long it is.
     pub async fn cancel(self) -> Result<()> {
         match self.behind {
-            0 => self.session.drain().await,
+            None => self.session.drain().await,
             // A kill could hit one of those behind it.
-            behind => self.session.skip_until(behind).await,
+            Some(behind) => self.session.skip_until(behind).await,
         }
     }
 

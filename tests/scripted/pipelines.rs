@@ -456,7 +456,8 @@ fn pieces_of_a_row_that_timed_out_say_so_again() {
             server.expect(Command::Query(b"a")).await;
             let columns =
                 [column("s", ColumnType::VAR_STRING), column("t", ColumnType::VAR_STRING)];
-            let reply = server.reply().columns(&columns).row(&[&"0123456789".repeat(20), "x"]).end();
+            let reply =
+                server.reply().columns(&columns).row(&[&"0123456789".repeat(20), "x"]).end();
             let bytes = reply.bytes();
             let cut = bytes.windows(4).position(|window| window == b"0123").unwrap() + 100;
             assert!(server.write(&bytes[..cut]).await);
