@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use mywire::error::UsageError;
-use mywire::wire::binary_row::Layout;
 use mywire::wire::{ColumnType, Command, Execute};
 use mywire::{Error, Sent, Session};
 
@@ -413,38 +412,6 @@ fn what_is_too_long_is_never_queued() {
             script.done().await;
         });
     }
-}
-
-/// Rows that could not be put aside are over, and so is the time that their statement had.
-#[test]
-fn a_statement_that_fails_while_it_is_put_aside_has_no_time_left() {
-    run(async {
-        let second = Duration::from_secs(1);
-        let config = config().statement_timeout(second);
-        let (mut session, script) = logged_in(mysql(), &config, move |mut server| async move {
-            let columns = [column("n", ColumnType::LONGLONG)];
-            server.expect(Command::StmtPrepare(b"x")).await;
-            server.send(server.reply().prepared(7, 0, &columns)).await;
-            expect_execution(&mut server, 7).await;
-            let row = 1_u64.to_le_bytes();
-            let row = [(Layout::Fixed(8), Some(&row[..]))];
-            let reply = server.reply().columns(&columns).binary_row(&row);
-            server.send(reply.err(1317, "interrupted")).await;
-            server.expect(Command::Ping).await;
-            tokio::time::sleep(5 * second).await;
-            server.send(server.reply().ok()).await;
-            server.echo().await;
-        })
-        .await;
-        let statement = session.prepare("x").await.unwrap().with_fetch_size(2);
-        let rows = session.query(&statement, ()).await.unwrap();
-        let error = rows.suspend().await.unwrap_err();
-        assert_eq!(error.as_server().unwrap().code(), 1317);
-        session.ping().await.unwrap();
-        assert_in_step(&mut session).await;
-        drop((session, statement));
-        script.done().await;
-    });
 }
 
 /// A row in pieces that a timeout has ended stays ended: it neither looks complete nor goes on.
