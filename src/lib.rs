@@ -73,6 +73,8 @@
 //! | `uuid` | no | `Uuid` as a value |
 //! | `rust_decimal`, `bigdecimal` | no | the types of these crates as values of DECIMAL |
 //! | `serde_json` | no | its `Value` as a value of JSON |
+//! | `login-path` | no | [`OptionFiles`] read `.mylogin.cnf` |
+//! | `cli` | no | the program `mywire`: nothing for the library |
 //! | `serde` | no | [`Row::deserialize`](Row#method.deserialize): rows as types that derive `Deserialize` |
 //!
 //! A feature adds, and changes nothing that works without it.
@@ -88,6 +90,7 @@ pub mod config;
 pub mod error;
 mod login;
 mod named;
+mod option_files;
 mod params;
 mod password_source;
 pub mod proto;
@@ -120,6 +123,7 @@ pub use config::{
 };
 pub use error::{BulkDone, Error, Result, Sent};
 pub use named::{NamedParams, NamedSql};
+pub use option_files::{IgnoredFile, OptionFiles, ReadOptions};
 pub use params::{Params, ParamsFromIter, params_from_iter};
 pub use proto::{Done, TransactionState};
 pub use row::{Batch, ColumnIndex, FromRow, OwnedRow, Row, RowReader};

@@ -424,6 +424,19 @@ impl Config {
         self
     }
 
+    /// Puts what a URL says over this configuration; what it leaves out, down to the host, stays.
+    ///
+    /// `mysql://` alone changes nothing. A URL of other hands can so have the password that this
+    /// configuration has sent to a server of its choice: take it only from whoever may know the
+    /// password.
+    ///
+    /// # Errors
+    ///
+    /// Those of parsing a URL. The outcome is not yet [validated](Self::validate).
+    pub fn with_url(self, url: &str) -> Result<Self, ConfigError> {
+        url::parse_over(url, self)
+    }
+
     /// Where the server listens.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint

@@ -16,25 +16,45 @@ use escape::{decode, decode_text, encode};
 
 pub(super) fn parse(url: &str) -> Result<Config, ConfigError> {
     let parts = Parts::split(url)?;
+    let mut config = apply(&parts, Config::default())?;
+    // A base may have more to say; here nothing else names a host.
+    if parts.host_port.is_empty() && matches!(config.endpoint, Endpoint::Tcp { .. }) {
+        config.endpoint = endpoint("", None)?;
+    }
+    Ok(config)
+}
+
+/// Puts what the URL says over what `base` says.
+pub(super) fn parse_over(url: &str, base: Config) -> Result<Config, ConfigError> {
+    apply(&Parts::split(url)?, base)
+}
+
+fn apply(parts: &Parts<'_>, mut config: Config) -> Result<Config, ConfigError> {
     // The host before the keys: where it is no host, a password may have cut the URL short, and a
     // part of it would be taken for a key.
     if !parts.host_port.is_empty() {
         endpoint(parts.host_port, None)?;
     }
-    let mut config = Config::default();
     if let Some(user_info) = parts.user_info {
         let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));
-        config = config
-            .user(decode_text(user, "user name")?)
-            .password(Secret::from(decode(password, "password")?));
+        if !user.is_empty() {
+            config = config.user(decode_text(user, "user name")?);
+        }
+        if !password.is_empty() {
+            config = config.password(Secret::from(decode(password, "password")?));
+        }
     }
-    config = config.database(decode_text(parts.database, "database name")?);
+    if !parts.database.is_empty() {
+        config = config.database(decode_text(parts.database, "database name")?);
+    }
     let mut options = keys::Options::default();
     for pair in parts.query.split('&').filter(|pair| !pair.is_empty()) {
         options.set(&mut config, pair)?;
     }
     options.finish(&mut config)?;
-    config.endpoint = endpoint(parts.host_port, options.socket.as_deref())?;
+    if !parts.host_port.is_empty() || options.socket.is_some() {
+        config.endpoint = endpoint(parts.host_port, options.socket.as_deref())?;
+    }
     Ok(config)
 }
 

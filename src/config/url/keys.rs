@@ -99,18 +99,19 @@ impl Options {
 
     /// Judges the keys together.
     pub(super) fn finish(&mut self, config: &mut Config) -> Result<(), ConfigError> {
-        config.ssl_identity = match (self.cert.take(), self.key.take()) {
+        match (self.cert.take(), self.key.take()) {
             (Some(cert), Some(key)) => {
-                Some(ClientIdentity { cert: PemSource::File(cert), key: PemSource::File(key) })
+                let (cert, key) = (PemSource::File(cert), PemSource::File(key));
+                config.ssl_identity = Some(ClientIdentity { cert, key });
             }
-            (None, None) => None,
+            (None, None) => {}
             _ => {
                 return Err(ConfigError::new(
                     "The URL gives only one of `ssl-cert` and `ssl-key`; a client certificate \
                      needs both.",
                 ));
             }
-        };
+        }
         Ok(())
     }
 
@@ -154,6 +155,7 @@ impl Options {
             }
             "connect-attributes" => config.send_connect_attributes = boolean(key, &value)?,
             "program-name" => {
+                config.connect_attributes.retain(|(key, _)| key != PROGRAM_NAME);
                 config.connect_attributes.push((String::from(PROGRAM_NAME), value));
             }
             "sql-mode" => config.session.sql_mode = Some(value),

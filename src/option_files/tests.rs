@@ -1,0 +1,278 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::*;
+use crate::config::{Endpoint, SslMode};
+
+/// A folder of a test's own, which goes with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("mywire-cnf-{}-{number}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn read(text: impl AsRef<[u8]>) -> Result<Config, ConfigError> {
+    let folder = Folder::new();
+    let file = folder.write("my.cnf", text);
+    OptionFiles::none().file(file).read()?.apply(Config::default())
+}
+
+#[test]
+fn groups_comments_and_the_last_one_count() {
+    let config = read(
+        "# comment\n; another\n\n[mysqld]\nuser=nobody\nport = 1\n[client] # behind\n  user = app  \n\
+         host=a.example\n[other]\nhost=b\n[mywire]\nport=3310\n[client-mariadb]\nuser=later\r\n\
+         no-beep\nquick\nprompt=\\u@\\h>\n",
+    )
+    .unwrap();
+    assert_eq!(config.to_string(), "mysql://later@a.example:3310");
+}
+
+#[test]
+fn values_are_unquoted_and_unescaped_as_the_servers_clients_do() {
+    let text = |value: &str| {
+        let config = read(format!("[client]\nuser{value}")).unwrap();
+        config.user
+    };
+    for (written, expected) in [
+        ("=a b", "a b"),
+        (" = 'a # b' # c", "a # b"),
+        ("=a # b", "a"),
+        ("=a#b", "a"),
+        ("=\"a'b\"", "a'b"),
+        ("=\" a \"", " a "),
+        ("='a", "'a"),
+        ("=a\\sb\\tc\\\\d\\\"e\\'f\\qg\\", "a b\tc\\d\"e'f\\qg\\"),
+        ("='a\\'#b'", "a'#b"),
+        ("=", ""),
+        ("=a=b", "a=b"),
+        ("=ü", "ü"),
+    ] {
+        assert_eq!(text(written), expected, "{written}");
+    }
+}
+
+#[test]
+fn every_option_is_taken() {
+    let folder = Folder::new();
+    let key = folder.write("key.pem", "a key");
+    let file = folder.write(
+        "my.cnf",
+        format!(
+            "[client]\nhost=h.example\nport=3307\nuser=u\npassword=\"p#w\"\ndatabase=d\n\
+             ssl_mode=verify_ca\nssl-ca=/ca.pem\nssl-cert=/c.pem\nssl-key=/k.pem\n\
+             connect_timeout=7\nbind-address=127.0.0.1\ncompression-algorithms=zlib,uncompressed\n\
+             init-command=SET @a = 1\nenable-cleartext-plugin\nget-server-public-key=ON\n\
+             server-public-key-path={}\npassword2=second\n",
+            key.display()
+        ),
+    );
+    let read = OptionFiles::none().file(&file).read().unwrap();
+    assert_eq!(read.files(), [file]);
+    assert!(!format!("{read:?}").contains("p#w"));
+    let config = read.apply(Config::default()).unwrap();
+    assert_eq!(
+        config.to_string(),
+        "mysql://u@h.example:3307/d?ssl-mode=VERIFY_CA&ssl-ca=/ca.pem&ssl-cert=/c.pem&\
+         ssl-key=/k.pem&connect-timeout=7&bind-address=127.0.0.1&compression=zlib"
+    );
+    assert_eq!(config.password.expose(), b"p#w");
+    assert_eq!(config.credentials.password2.as_ref().unwrap().expose(), b"second");
+    assert!(config.credentials.allow_clear_text && config.fetch_server_public_key);
+    assert_eq!(config.server_public_key.as_deref(), Some(&b"a key"[..]));
+}
+
+#[test]
+fn flags_can_be_said_in_many_ways() {
+    let mode = |text: &str| read(format!("[client]\n{text}\n")).unwrap().ssl_mode;
+    for (text, expected) in [
+        ("ssl", Some(SslMode::Required)),
+        ("ssl=1", Some(SslMode::Required)),
+        ("enable-ssl", Some(SslMode::Required)),
+        ("skip-ssl", Some(SslMode::Disabled)),
+        ("disable_ssl", Some(SslMode::Disabled)),
+        ("ssl=OFF", Some(SslMode::Disabled)),
+        ("skip-ssl=0", Some(SslMode::Required)),
+        ("ssl-verify-server-cert", Some(SslMode::VerifyIdentity)),
+        ("ssl-verify-server-cert\nssl", Some(SslMode::VerifyIdentity)),
+        ("skip-ssl-verify-server-cert", Some(SslMode::Required)),
+        ("loose-ssl-mode=REQUIRED", Some(SslMode::Required)),
+        ("loose-ssl-crl=x", None),
+    ] {
+        assert_eq!(mode(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn localhost_is_the_socket_if_there_is_one() {
+    let endpoint = |text: &str| read(format!("[client]\n{text}")).unwrap().endpoint().clone();
+    let socket = Endpoint::Socket("/s".into());
+    let tcp = |host: &str, port| Endpoint::Tcp { host: host.to_owned(), port };
+    for (text, expected) in [
+        ("socket=/s", socket.clone()),
+        ("socket=/s\nhost=localhost\nport=1", socket.clone()),
+        ("host=h\nsocket=/s", tcp("h", 3306)),
+        ("host=h\nsocket=/s\nprotocol=socket", socket),
+        ("socket=/s\nprotocol=TCP\nport=5", tcp("localhost", 5)),
+        ("port=5", tcp("localhost", 5)),
+    ] {
+        assert_eq!(endpoint(text), expected, "{text}");
+    }
+    assert!(read("[client]\nprotocol=socket").is_err());
+}
+
+/// Errors name the file and the line, and show nothing of it: it may be a password (T-80).
+#[test]
+fn mistakes_name_file_and_line_and_no_value() {
+    for (text, line, reason) in [
+        ("user=s3nt1nel", 1, "before the first group"),
+        ("[client\ns3nt1nel", 1, "between [ and ]"),
+        ("[]\n", 1, "between [ and ]"),
+        ("[client]\n=s3nt1nel", 2, "needs a name"),
+        ("[client]\n\nport=s3nt1nel", 3, "`port` is not a number"),
+        ("[client]\nport=+1\nport=0", 3, "`port` is not a number"),
+        ("[client]\nuser", 2, "`user` needs a value"),
+        ("[client]\nssl=s3nt1nel", 2, "`ssl` is 0 or 1"),
+        ("[client]\nssl-mode=s3nt1nel", 2, "VERIFY_IDENTITY"),
+        ("[client]\nssl-crl=/s3nt1nel", 2, "`loose-ssl-crl` ignores it"),
+        ("[client]\nprotocol=pipe", 2, "TCP or SOCKET"),
+        ("[client]\nconnect-timeout=s3nt1nel", 2, "not a number"),
+        ("[mywire]\nusr=s3nt1nel", 2, "`usr` of the group [mywire] is unknown"),
+        ("[x]\n!include", 2, "!include FILE"),
+        ("[x]\n!exclude s3nt1nel", 2, "no others"),
+        ("[x]\n!include /no/such/file", 2, "/no/such/file cannot be read"),
+        ("[x]\n!includedir /no/such/folder", 2, "/no/such/folder cannot be read"),
+    ] {
+        let error = read(text).unwrap_err().to_string();
+        let place = format!("my.cnf, line {line}: ");
+        assert!(error.contains(&place) && error.contains(reason), "{text:?}: {error}");
+        assert!(!error.contains("s3nt1nel") || text.contains("ssl-crl"), "{error}");
+    }
+    assert!(read("[client]\nssl-cert=/c").unwrap_err().to_string().contains("needs both"));
+    assert!(read("[mywire]\nloose-usr=1").is_ok());
+}
+
+#[test]
+fn files_include_others_within_bounds() {
+    let folder = Folder::new();
+    folder.write("d/b.cnf", "[client]\nuser=b\n");
+    folder.write("d/a.cnf", "[client]\nuser=a\nhost=from-a\n");
+    folder.write("d/c.txt", "[client]\nuser=never\n");
+    folder.write("one.cnf", "[client]\nport=11\n");
+    let main = folder.write("my.cnf", "[client]\nport=10\n!include one.cnf\n!includedir d\n");
+    let read = OptionFiles::none().file(&main).read().unwrap();
+    assert_eq!(read.files().len(), 4);
+    let config = read.apply(Config::default()).unwrap();
+    assert_eq!(config.to_string(), "mysql://b@from-a:11");
+
+    let own = folder.write("loop.cnf", "[client]\n!include loop.cnf\n");
+    let error = OptionFiles::none().file(own).read().unwrap_err().to_string();
+    assert!(error.contains("line 2: files include each other more than 10 deep"), "{error}");
+
+    let wide = "!include one.cnf\n".repeat(MAX_FILES);
+    let error = OptionFiles::none().file(folder.write("wide.cnf", wide)).read().unwrap_err();
+    assert!(error.to_string().contains("one too many"), "{error}");
+
+    let long = folder.write("long.cnf", vec![b'\n'; MAX_FILE_BYTES + 1]);
+    let error = OptionFiles::none().file(long).read().unwrap_err();
+    assert!(error.to_string().contains("has more than"), "{error}");
+    let missing = OptionFiles::none().file(folder.0.join("missing")).read().unwrap_err();
+    assert!(missing.to_string().contains("cannot be read"), "{missing}");
+}
+
+#[test]
+fn suffixes_and_other_groups() {
+    let folder = Folder::new();
+    let file = folder.write("my.cnf", "[client]\nuser=a\n[client_x]\nport=1\n[app]\nuser=c\n");
+    let files = OptionFiles::none().file(file);
+    let url = |files: &OptionFiles| {
+        files.read().unwrap().apply(Config::default()).unwrap().to_string()
+    };
+    assert_eq!(url(&files), "mysql://a@localhost");
+    assert_eq!(url(&files.clone().group_suffix("_x")), "mysql://a@localhost:1");
+    assert_eq!(url(&files.clone().groups(["app"])), "mysql://c@localhost");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_anybody_can_write_to_is_not_believed() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let open = folder.write("open.cnf", "[client]\nhost=evil\n");
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o666)).unwrap();
+    let error = OptionFiles::none().file(&open).read().unwrap_err().to_string();
+    assert!(error.contains("anybody can write to it"), "{error}");
+
+    let main = folder.write("my.cnf", "[client]\n!include open.cnf\nuser=u\n");
+    let read = OptionFiles::none().file(main).read().unwrap();
+    assert_eq!(read.ignored()[0].path(), open);
+    assert!(read.ignored()[0].to_string().ends_with("anybody can write to it (chmod o-w)."));
+    assert_eq!(read.apply(Config::default()).unwrap().to_string(), "mysql://u@localhost");
+}
+
+/// The file has the form of mysql_config_editor's; one of the same making, with a server's address and
+/// account, logged the `mysql` of MySQL 9.7 in by `--login-path`.
+#[cfg(all(unix, feature = "login-path"))]
+#[test]
+fn login_files_are_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let file = folder.write(".mylogin.cnf", include_bytes!("mylogin.cnf"));
+    let of = |name: &str| OptionFiles::none().login_file(&file).login_path(name).read();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    assert!(of("shop").unwrap_err().to_string().contains("chmod 600"));
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let config = of("shop").unwrap().apply(Config::default()).unwrap();
+    assert_eq!(config.to_string(), "mysql://app@db.example");
+    assert_eq!(config.password.expose(), b"pa#ss\"w\\ord");
+    assert!(of("other").unwrap_err().to_string().contains("has the group `other`"));
+    for broken in [&include_bytes!("mylogin.cnf")[..40], b"short", &[0; 60]] {
+        fs::write(&file, broken).unwrap();
+        assert!(of("shop").unwrap_err().to_string().contains("mysql_config_editor"));
+    }
+}
+
+#[test]
+fn a_url_goes_over_what_files_say() {
+    let base = read("[client]\nhost=h\nport=5\nuser=u\npassword=p\ndatabase=d\n").unwrap();
+    let with = |url: &str| base.clone().with_url(url).unwrap();
+    assert_eq!(with("mysql://").to_string(), "mysql://u@h:5/d");
+    assert_eq!(with("mysql:///other?found-rows=1").to_string(), "mysql://u@h:5/other?found-rows=true");
+    let other = with("mysql://me:secret@x");
+    assert_eq!((other.to_string().as_str(), other.password.expose()), ("mysql://me@x/d", &b"secret"[..]));
+    assert_eq!(with("mysql://me@").password.expose(), b"p");
+    assert!(base.clone().with_url("mysql://a:b:c@x:y").is_err());
+    assert!("mysql://".parse::<Config>().is_err());
+}
+
+/// T-85: where files are looked for, without reading any.
+#[test]
+fn t85_the_usual_places_are_those_of_the_servers_clients() {
+    let places = environment::usual_places();
+    assert!(places.iter().all(|place| place.optional));
+    if cfg!(unix) {
+        assert_eq!(places[0].path, Path::new("/etc/my.cnf"));
+        assert_eq!(places[1].path, Path::new("/etc/mysql/my.cnf"));
+    }
+    assert!(OptionFiles::none().places.is_empty());
+}
