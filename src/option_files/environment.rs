@@ -45,9 +45,8 @@ pub(super) fn group_suffix() -> Option<String> {
 pub(super) fn apply(mut config: Config) -> Result<Config, ConfigError> {
     let text = |name: &str| {
         let value = variable(name).map(OsString::into_string).transpose();
-        value.map_err(|_| {
-            ConfigError::new(format!("The environment variable {name} is not UTF-8."))
-        })
+        value
+            .map_err(|_| ConfigError::new(format!("The environment variable {name} is not UTF-8.")))
     };
     let mut endpoints = Endpoints::of(&config);
     if let Some(host) = text("MYSQL_HOST")? {

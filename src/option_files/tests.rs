@@ -205,9 +205,8 @@ fn suffixes_and_other_groups() {
     let folder = Folder::new();
     let file = folder.write("my.cnf", "[client]\nuser=a\n[client_x]\nport=1\n[app]\nuser=c\n");
     let files = OptionFiles::none().file(file);
-    let url = |files: &OptionFiles| {
-        files.read().unwrap().apply(Config::default()).unwrap().to_string()
-    };
+    let url =
+        |files: &OptionFiles| files.read().unwrap().apply(Config::default()).unwrap().to_string();
     assert_eq!(url(&files), "mysql://a@localhost");
     assert_eq!(url(&files.clone().group_suffix("_x")), "mysql://a@localhost:1");
     assert_eq!(url(&files.clone().groups(["app"])), "mysql://c@localhost");
@@ -257,9 +256,15 @@ fn a_url_goes_over_what_files_say() {
     let base = read("[client]\nhost=h\nport=5\nuser=u\npassword=p\ndatabase=d\n").unwrap();
     let with = |url: &str| base.clone().with_url(url).unwrap();
     assert_eq!(with("mysql://").to_string(), "mysql://u@h:5/d");
-    assert_eq!(with("mysql:///other?found-rows=1").to_string(), "mysql://u@h:5/other?found-rows=true");
+    assert_eq!(
+        with("mysql:///other?found-rows=1").to_string(),
+        "mysql://u@h:5/other?found-rows=true"
+    );
     let other = with("mysql://me:secret@x");
-    assert_eq!((other.to_string().as_str(), other.password.expose()), ("mysql://me@x/d", &b"secret"[..]));
+    assert_eq!(
+        (other.to_string().as_str(), other.password.expose()),
+        ("mysql://me@x/d", &b"secret"[..])
+    );
     assert_eq!(with("mysql://me@").password.expose(), b"p");
     assert!(base.clone().with_url("mysql://a:b:c@x:y").is_err());
     assert!("mysql://".parse::<Config>().is_err());

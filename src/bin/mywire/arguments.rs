@@ -309,8 +309,20 @@ mod tests {
     #[test]
     fn parameters_keep_their_order_and_types() {
         let line = [
-            "mywire", "query", "mysql://h", "SELECT ?", "--param", "007", "--param-json", "-5",
-            "--param", "", "--param-json", "null", "--param-json", "18446744073709551615",
+            "mywire",
+            "query",
+            "mysql://h",
+            "SELECT ?",
+            "--param",
+            "007",
+            "--param-json",
+            "-5",
+            "--param",
+            "",
+            "--param-json",
+            "null",
+            "--param-json",
+            "18446744073709551615",
         ];
         let matches = Cli::command().try_get_matches_from(line).unwrap();
         let cli = Cli::from_arg_matches(&matches).unwrap();

@@ -75,8 +75,7 @@ impl Target {
     /// The names, for messages.
     pub(crate) fn list(&self) -> String {
         let more = if self.names.len() > LISTED_COLUMNS { ", …" } else { "" };
-        let names: Vec<&str> =
-            self.names.iter().take(LISTED_COLUMNS).map(String::as_str).collect();
+        let names: Vec<&str> = self.names.iter().take(LISTED_COLUMNS).map(String::as_str).collect();
         format!("{}{more}", names.join(", "))
     }
 

@@ -16,6 +16,7 @@ use crate::arguments::{Load, Via};
 use crate::connect::{config, connect};
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::output::printable;
 use crate::progress::Progress;
 use columns::{Target, quote_table};
 use csv::Records;
@@ -52,8 +53,7 @@ fn open(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), Failure> {
     if path.as_os_str() == "-" {
         return Ok((Box::new(std::io::stdin()), None));
     }
-    let unreadable =
-        |error| Failure::work(format_args!("cannot read {}: {error}", path.display()));
+    let unreadable = |error| Failure::work(format_args!("cannot read {}: {error}", path.display()));
     let file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
     Ok((Box::new(file), metadata.is_file().then_some(metadata.len())))
@@ -173,7 +173,7 @@ fn tell_warnings(session: &mut Session) -> Result<String, Failure> {
     let mut told = String::new();
     let all: Vec<(String, u32, String)> = session.fetch_all("SHOW WARNINGS LIMIT 6", ())?;
     for (_, code, message) in all.iter().take(TOLD_WARNINGS) {
-        told += &format!("\n  {code}: {}", message.escape_debug());
+        told += &format!("\n  {code}: {}", printable(message));
     }
     if all.len() > TOLD_WARNINGS {
         told += "\n  …";

@@ -1,8 +1,8 @@
 //! A value as the text that it is written from.
 
+use mywire::value::Format;
 use mywire::wire::code::BINARY_COLLATION;
 use mywire::wire::{ColumnFlags, ColumnType, ExtendedMetadata};
-use mywire::value::Format;
 use mywire::{Column, Columns, Row};
 
 use crate::failure::Failure;
@@ -68,10 +68,7 @@ impl Kind {
 
     /// Whether a table has values on the right.
     pub(crate) const fn is_number(self) -> bool {
-        matches!(
-            self,
-            Self::Integer | Self::BigInteger | Self::Float | Self::Decimal | Self::Bit
-        )
+        matches!(self, Self::Integer | Self::BigInteger | Self::Float | Self::Decimal | Self::Bit)
     }
 
     /// Of all columns.
@@ -90,7 +87,8 @@ pub(crate) fn each_cell(
         match value? {
             None => f(place, kind, None),
             Some(raw) if kind == Kind::Bit => {
-                let number = raw.bytes().iter().fold(0_u64, |bits, &byte| bits << 8 | u64::from(byte));
+                let number =
+                    raw.bytes().iter().fold(0_u64, |bits, &byte| bits << 8 | u64::from(byte));
                 f(place, kind, Some(number.to_string().as_bytes()));
             }
             Some(raw) if raw.format() == Format::Text || is_text_in_binary(kind) => {

@@ -157,7 +157,8 @@ mod tests {
             }
             String::from_utf8(out).unwrap()
         };
-        let values = [None, Some(""), Some("\\N"), Some("a\"b"), Some("c,d"), Some("e\nf"), Some("é")];
+        let values =
+            [None, Some(""), Some("\\N"), Some("a\"b"), Some("c,d"), Some("e\nf"), Some("é")];
         assert_eq!(write("", &values), ",\"\",\\N,\"a\"\"b\",\"c,d\",\"e\nf\",é");
         assert_eq!(write("\\N", &values), "\\N,\"\",\"\\N\",\"a\"\"b\",\"c,d\",\"e\nf\",é");
     }

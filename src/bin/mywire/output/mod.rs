@@ -15,7 +15,7 @@ pub(crate) use cell::{Kind, each_cell};
 pub(crate) use delimited::{Csv, Tsv, write_escaped};
 pub(crate) use json::Json;
 pub(crate) use sink::Sink;
-pub(crate) use table::Table;
+pub(crate) use table::{Table, printable};
 
 use crate::failure::Failure;
 

@@ -134,7 +134,7 @@ impl Layout for Table {
 }
 
 /// A terminal obeys control characters, and these come from a database.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     if !text.contains(char::is_control) {
         return text.to_owned();
     }

@@ -36,7 +36,8 @@ impl Log {
     ) -> io::Result<()> {
         self.packets += 1;
         let (session, length) = (self.session, payload.len());
-        let line = format!("{session:3} {side:?} {sequence:3} {message} ({state}), {length} bytes\n");
+        let line =
+            format!("{session:3} {side:?} {sequence:3} {message} ({state}), {length} bytes\n");
         io::stdout().write_all(line.as_bytes())?;
         let Some(file) = &mut self.file else { return Ok(()) };
         let direction = if side == Side::Client { "client" } else { "server" };

@@ -1,0 +1,118 @@
+//! Passwords, option files, `mywire ping`, `mywire record`.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use crate::{Place, Ran, is_file, mywire, run, servers};
+
+/// The URL without its password.
+fn bare(url: &str) -> String {
+    url.replace(":secret@", "@")
+}
+
+#[test]
+fn passwords_need_not_be_on_the_command_line() {
+    for server in servers::all().iter().filter(|server| server.url.contains(":secret@")) {
+        let place = Place::new(server);
+        let url = bare(&server.url);
+        let sql = ["query", &url, "SELECT 1 AS a"];
+        run(&sql).fails(3, "-p asks for it");
+        let ran = |variables: &[(&str, &str)], further: &[&str]| {
+            let mut command = mywire();
+            command.envs(variables.iter().copied()).args(sql).args(further);
+            Ran::of(command.output().expect("mywire runs"))
+        };
+        assert_eq!(ran(&[("MYWIRE_PASSWORD", "secret")], &[]).ok(), "a\n1\n");
+        let file = place.write("password", "secret\n");
+        assert_eq!(ran(&[("MYWIRE_PASSWORD", "no")], &["--password-file", &file]).ok(), "a\n1\n");
+        ran(&[], &["--password-file", "/no/such/file"]).fails(3, "/no/such/file");
+        let wrong = ran(&[("MYWIRE_PASSWORD", "s3nt1nel")], &[]);
+        assert!(!wrong.err.contains("s3nt1nel") && !wrong.err.contains("-p asks"), "{wrong:?}");
+        wrong.fails(3, "1045");
+
+        // Option files, by name, with the variables below them.
+        let options =
+            place.write("my.cnf", "[client]\npassword='secret'\n[client_x]\npassword=no\n");
+        assert_eq!(ran(&[("MYSQL_PWD", "no")], &["--defaults-file", &options]).ok(), "a\n1\n");
+        ran(&[], &["--defaults-file", &options, "--defaults-group-suffix", "_x"]).fails(3, "1045");
+        ran(&[("MYSQL_PWD", "secret")], &[]).fails(3, "1045");
+        ran(&[], &["--defaults-file", "/no/such.cnf"]).fails(2, "/no/such.cnf cannot be read");
+        // The usual ones, in a home of our own.
+        place.write(".my.cnf", "[client]\npassword=secret\n");
+        let home = place.folder.to_str().unwrap();
+        assert_eq!(ran(&[("HOME", home)], &["--defaults"]).ok(), "a\n1\n");
+        ran(&[("HOME", home)], &[]).fails(3, "1045");
+        // All of the URL.
+        let (host, port) = (&server.host, server.port);
+        let text = format!("[mywire]\nhost={host}\nport={port}\nuser=root\npassword=secret\n");
+        let all = place.write("all.cnf", &text);
+        let ran = run(&["query", "mysql://", "SELECT 1 AS a", "--defaults-file", &all]);
+        assert_eq!(ran.ok(), "a\n1\n", "{}", server.name);
+    }
+}
+
+#[test]
+fn no_server_and_no_url_are_told_apart() {
+    run(&["ping", "mysql://root@127.0.0.1:1"]).fails(3, "cannot connect to 127.0.0.1:1");
+    run(&["ping", "mysql://"]).fails(2, "names no host");
+    run(&["ping", "http://a"]).fails(2, "scheme");
+    run(&["ping", "mysql://a/b?ssl-mod=x"]).fails(2, "ssl-mode");
+    run(&["ping", "mysql://a/b", "-c", "0"]).fails(2, "--count");
+}
+
+#[test]
+fn ping_tells_who_answers() {
+    for server in servers::all() {
+        let out = run(&["ping", &server.url, "--count", "3"]).ok();
+        let version = crate::query(server, "SELECT VERSION()", &["--no-header"]).ok();
+        assert!(out.contains(version.trim().split('-').next().unwrap()), "{version} {out}");
+        for word in ["server ", "tls ", "plugin ", "round trip ", "(of 3: least "] {
+            assert!(out.contains(word), "{out}");
+        }
+        if let Some(socket) = &server.socket {
+            let url = format!("mysql://root:secret@localhost/?socket={}", socket.display());
+            let out = run(&["ping", &url]).ok();
+            assert!(out.contains(&socket.display().to_string()), "{out}");
+            assert!(out.contains("tls         none"), "{out}");
+            let url = format!("{}?ssl-mode=REQUIRED", server.url);
+            let encrypted = run(&["ping", &url]);
+            assert!(encrypted.ok().contains("tls         TLSv1.3, TLS_"), "{}", server.name);
+        }
+    }
+}
+
+#[test]
+fn record_writes_a_conversation_down() {
+    let server = &servers::all()[0];
+    let place = Place::new(server);
+    let folder = place.folder.join("sessions");
+    let target = format!("{}:{}", server.host, server.port);
+    let mut child = mywire()
+        .args(["record", "127.0.0.1:0", &target, "--out", folder.to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("mywire runs");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let first = lines.next().expect("a line").expect("text");
+    let port = first.rsplit(':').next().expect("a port").to_owned();
+    // An account whose login needs neither TLS nor a key.
+    query_admin(&place, "CREATE USER IF NOT EXISTS cli_record@'%' IDENTIFIED BY ''");
+    let url = format!("mysql://cli_record@127.0.0.1:{port}");
+    let ran = run(&["query", &url, "SELECT 'recorded' AS a"]);
+    let seen: Vec<String> =
+        lines.by_ref().map_while(Result::ok).take_while(|line| !line.contains("TextRow")).collect();
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    query_admin(&place, "DROP USER cli_record@'%'");
+    assert_eq!(ran.ok(), "a\nrecorded\n");
+    assert!(seen.iter().any(|line| line.contains("Greeting")), "{seen:?}");
+    let file = folder.join("session-1.txt");
+    assert!(is_file(&file) && fs::read_to_string(&file).unwrap().contains("message: LoginRequest"));
+    run(&["record", "127.0.0.1:0"]).fails(2, "TARGET");
+    run(&["record", "nowhere", &target]).fails(1, "cannot listen on nowhere");
+}
+
+fn query_admin(place: &Place, sql: &str) {
+    place.query(sql, &[]);
+}
