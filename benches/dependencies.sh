@@ -19,4 +19,5 @@ printf '%-52s %s\n' \
   '--no-default-features --features platform-verifier' "$(count --no-default-features --features platform-verifier)" \
   '--no-default-features --features rsa' "$(count --no-default-features --features rsa)" \
   'default features' "$(count)" \
+  'default features and cli' "$(count --features cli)" \
   '--all-features' "$(count --all-features)"
