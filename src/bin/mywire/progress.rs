@@ -3,9 +3,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{
-    BinaryBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle,
-};
+use indicatif::{BinaryBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Time between two figures: often enough to see it move.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -53,7 +51,7 @@ impl Progress {
     pub(crate) fn finish(self, rows: u64, bytes: u64) {
         let Some(bar) = self.bar else { return };
         let took = self.begun.elapsed();
-        bar.println(format!("{} in {}", figures(rows, bytes, took), HumanDuration(took)));
+        bar.println(format!("{}  {:.1} s", figures(rows, bytes, took), took.as_secs_f64()));
         bar.finish_and_clear();
     }
 
