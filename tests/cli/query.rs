@@ -106,8 +106,8 @@ fn conventions_can_be_chosen() {
     );
     assert_eq!(
         table.ok(),
-        "+----+------------+\n| n  | wide       |\n+----+------------+\n\
-         |  1 | 世\\u{1b}[1m |\n| 20 | NULL       |\n+----+------------+\n2 rows\n"
+        "+----+-------------+\n| n  | wide        |\n+----+-------------+\n\
+         |  1 | 世\\u{1b}[1m |\n| 20 | NULL        |\n+----+-------------+\n2 rows\n"
     );
 }
 
@@ -125,7 +125,8 @@ fn parameters_and_several_results() {
         command.args(["query", &place.url, "-"]);
         assert_eq!(run_with(&mut command, b"SELECT 5 AS a").ok(), "a\n5\n");
         let ran = run(&["query", &place.url, "CREATE TABLE t (a INT)"]);
-        assert_eq!((ran.err.as_str(), ran.ok().as_str()), ("0 rows affected, 0 warnings\n", ""));
+        assert_eq!(ran.err, "0 rows affected, 0 warnings\n");
+        assert_eq!(ran.ok(), "");
         let file = place.folder.join("out.csv");
         let path = file.to_str().unwrap();
         assert_eq!(place.query("SELECT 1 AS a", &["-f", "csv", "--output", path]), "");
