@@ -45,7 +45,8 @@ pub(crate) fn run(arguments: &Ping) -> Result<(), Failure> {
     let text = format!(
         "server      {address}\nversion     {} ({product})\nsession     {}\ntls         {tls}\n\
          plugin      {}\nlogin       {}\nround trip  {} (of {}: least {}, most {})\n",
-        session.server_version(),
+        // MariaDB before 11 puts it in front for very old replicas.
+        session.server_version().trim_start_matches("5.5.5-"),
         session.connection_id(),
         plugin.unwrap_or("none was asked for"),
         print(login),

@@ -8,9 +8,8 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
-use mywire::Done;
 use mywire::blocking::Session;
-use mywire::params_from_iter;
+use mywire::{Done, Error, params_from_iter};
 
 use crate::arguments::{Load, Via};
 use crate::connect::{config, connect};
@@ -165,7 +164,16 @@ fn by_bulk(
     let sql = format!("{verb} INTO {table} {}", target.insert_clause());
     let insert = session.prepare(&sql)?;
     interrupt::guard(session.cancel_handle())?;
-    let done = session.bulk(&insert, rows.values().map(params_from_iter))?;
+    let done = session.bulk(&insert, rows.values().map(params_from_iter)).map_err(|error| {
+        match &error {
+            // Of its rows, the first one is number 1 to who reads the file.
+            Error::Bulk(bulk) if bulk.rows().end - bulk.rows().start == 1 => {
+                let row = bulk.rows().end;
+                Failure::work(format_args!("row {row} of the file: {}", bulk.error()))
+            }
+            _ => error.into(),
+        }
+    })?;
     Ok((done.affected_rows, done.warnings))
 }
 
