@@ -110,7 +110,7 @@ fn a_reader_that_has_enough_is_no_failure() {
         let mut child = spawn(&["query", &place.url, &sql]);
         let mut first = [0; 10];
         child.stdout.take().unwrap().read_exact(&mut first).unwrap();
-        assert_eq!(&first, b"n\n1000000\n");
+        assert!(first.starts_with(b"n\n1"), "{first:?}");
         let ran = Ran::of(child.wait_with_output().unwrap());
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{}", server.name);
         until(&place, &running(&mark), "0\n");

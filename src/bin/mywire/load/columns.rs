@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_cannot_leave_their_quotes() {
+    fn t74_names_cannot_leave_their_quotes() {
         assert_eq!(quote_table("a`b.c d"), "`a``b`.`c d`");
         let target = Target {
             names: vec!["a`".into(), "b".into(), "c".into()],
