@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// The order is that of the layers, lowest first. `value` and `columns` know each other: a value is
 /// its bytes and what its column says. `row` is above both; `config` above `auth`, whose policy it
 /// makes.
-const IMPORTS: [(&str, &[&str]); 20] = [
+const IMPORTS: [(&str, &[&str]); 21] = [
     ("wire", &[]),
     ("codec", &["wire"]),
     ("secret", &[]),

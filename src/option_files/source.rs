@@ -205,7 +205,7 @@ pub(super) fn public_key(path: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 fn resolve(by: &Path, path: &str) -> PathBuf {
-    by.parent().unwrap_or(Path::new("")).join(path)
+    by.parent().map_or_else(|| PathBuf::from(path), |folder| folder.join(path))
 }
 
 fn failed(path: &Path, what: &str) -> ConfigError {

@@ -209,7 +209,7 @@ fn suffixes_and_other_groups() {
         |files: &OptionFiles| files.read().unwrap().apply(Config::default()).unwrap().to_string();
     assert_eq!(url(&files), "mysql://a@localhost");
     assert_eq!(url(&files.clone().group_suffix("_x")), "mysql://a@localhost:1");
-    assert_eq!(url(&files.clone().groups(["app"])), "mysql://c@localhost");
+    assert_eq!(url(&files.groups(["app"])), "mysql://c@localhost");
 }
 
 #[cfg(unix)]

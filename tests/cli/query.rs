@@ -93,7 +93,10 @@ fn conventions_can_be_chosen() {
     let of = |further: &[&str]| query(server, sql, further).ok();
     assert_eq!(of(&["-f", "csv"]), "a,b,c,d\n,\"\",0x4D616E00,5000000000\n");
     assert_eq!(of(&["-f", "csv", "--null", "-", "--no-header"]), "-,\"\",0x4D616E00,5000000000\n");
-    assert_eq!(of(&["-f", "tsv", "--binary", "base64"]), "a\tb\tc\td\n\\N\t\tTWFuAA==\t5000000000\n");
+    assert_eq!(
+        of(&["-f", "tsv", "--binary", "base64"]),
+        "a\tb\tc\td\n\\N\t\tTWFuAA==\t5000000000\n"
+    );
     assert_eq!(of(&[]), of(&["-f", "tsv"]), "standard output is no terminal");
     assert_eq!(of(&["-f", "csv", "--binary", "raw", "--no-header"]), ",\"\",Man\0,5000000000\n");
     let json = of(&["-f", "ndjson", "--bigint-as-text"]);

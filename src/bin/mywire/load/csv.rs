@@ -29,7 +29,7 @@ pub(crate) struct Records<R> {
     values: Vec<Value>,
     line: u64,
     /// The line that the record began at.
-    record_line: u64,
+    begun_at: u64,
 }
 
 /// Where a value ends in the text of its record.
@@ -107,13 +107,13 @@ impl<R: Read> Records<R> {
             text: Vec::new(),
             values: Vec::new(),
             line: 1,
-            record_line: 1,
+            begun_at: 1,
         }
     }
 
     /// The line at which the last record began, from 1.
-    pub(crate) const fn line(&self) -> u64 {
-        self.record_line
+    pub(crate) const fn begun_at(&self) -> u64 {
+        self.begun_at
     }
 
     /// How many bytes were taken from the reader.
@@ -149,7 +149,7 @@ impl<R: Read> Records<R> {
     pub(crate) fn read(&mut self) -> Result<bool, CsvError> {
         self.text.clear();
         self.values.clear();
-        self.record_line = self.line;
+        self.begun_at = self.line;
         let mut place = Place::Start;
         loop {
             if self.start == self.end && !self.fill().map_err(CsvError::Io)? {
@@ -176,7 +176,7 @@ impl<R: Read> Records<R> {
             }
             self.start += taken + usize::from(byte.is_some());
             if self.text.len() > MAX_RECORD || self.values.len() > MAX_VALUES {
-                return Err(CsvError::TooLong(self.record_line));
+                return Err(CsvError::TooLong(self.begun_at));
             }
             let Some(byte) = byte else { continue };
             self.line += u64::from(byte == b'\n');
@@ -231,7 +231,7 @@ impl<R: Read> Records<R> {
     fn finish(&mut self, place: Place) -> Result<bool, CsvError> {
         match place {
             Place::Start if self.values.is_empty() => return Ok(false),
-            Place::Quoted => return Err(CsvError::Unclosed(self.record_line)),
+            Place::Quoted => return Err(CsvError::Unclosed(self.begun_at)),
             Place::Start | Place::Plain | Place::Quote => self.end_value(place),
         }
         Ok(true)

@@ -73,7 +73,7 @@ impl<'a> Rows<'a> {
                 break;
             }
         }
-        let (values, line) = (self.records.values(), self.records.line());
+        let (values, line) = (self.records.values(), self.records.begun_at());
         if values.len() != self.target.len() {
             return Err(format!(
                 "line {line}: {} values for {} columns ({})",

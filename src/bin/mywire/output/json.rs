@@ -102,7 +102,8 @@ fn write_string(text: &[u8], out: &mut Vec<u8>) {
 /// A number, unless it is none to JSON: ZEROFILL puts zeros in front, which are left out.
 fn write_number(text: &[u8], out: &mut Vec<u8>) {
     let is_number = |text: &[u8]| serde_json::from_slice::<serde_json::Number>(text).is_ok();
-    let digits = text.iter().position(|&byte| byte != b'0').unwrap_or(text.len().saturating_sub(1));
+    let digits =
+        text.iter().position(|&byte| byte != b'0').unwrap_or_else(|| text.len().saturating_sub(1));
     let (zeros, rest) = text.split_at(digits);
     if zeros.is_empty() && text.iter().all(u8::is_ascii_digit) || is_number(text) {
         out.extend_from_slice(text);

@@ -46,7 +46,7 @@ impl Table {
     /// Sets the widths, and writes what was held for them.
     fn fix_widths(&mut self, out: &mut Vec<u8>) {
         let Some(rows) = self.first.take() else { return };
-        let names: &[Vec<String>] = &[self.names.clone()];
+        let names: &[Vec<String>] = std::slice::from_ref(&self.names);
         let header = if self.header { names } else { &[] };
         self.widths = vec![0; self.names.len()];
         for row in header.iter().chain(&rows) {
