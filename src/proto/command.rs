@@ -77,6 +77,9 @@ impl Connection {
     /// Executes a prepared statement; the reply is that of [`query`](Self::query), with rows of the
     /// binary protocol. `flags` are those of [`Execute`]. `parameters` appends what
     /// [`Parameters`](crate::wire::Parameters) describes; if it fails, nothing is sent.
+    ///
+    /// On MariaDB [`Execute::LAST_PREPARED`] executes what was prepared last, so that both commands
+    /// fit into one flight. If the preparation fails, the execution does as well: both errors come.
     pub fn execute(
         &mut self,
         statement: u32,

@@ -31,14 +31,13 @@ impl ChunkedRow<'_> {
         if !self.fresh {
             self.session.connection.skip_field();
             loop {
-                match self.session.step().await {
-                    Ok(Step::Field) => break,
-                    Ok(Step::RowEnd) => {
+                match self.session.step().await? {
+                    Step::Field => break,
+                    Step::RowEnd => {
                         self.over = true;
                         return Ok(None);
                     }
-                    Ok(_) => {}
-                    Err(error) => return Err(error),
+                    _ => {}
                 }
             }
         }

@@ -19,7 +19,7 @@ use crate::wire::writer::Put;
 /// | `f32`, `f64` | FLOAT, DOUBLE; NaN and infinities are errors, for servers have none |
 /// | `str`, `String` | VARCHAR |
 /// | `[u8]`, `Vec<u8>` | BLOB |
-/// | [`Date`], [`DateTime`], [`Time`], [`Decimal`], [`Value`] | what they say |
+/// | [`Date`], [`DateTime`], [`Time`], [`Decimal`], [`Value`] | what they say; a month 13 and the like are errors, for servers make a zero date of them |
 /// | `Ipv4Addr`, `Ipv6Addr`, `IpAddr` | VARCHAR: the address as text, which INET4 and INET6 take |
 /// | `[f32]`, `Vec<f32>`, `[f32; N]` | BLOB: the form of a VECTOR on every server that has one |
 /// | `Option<T>` | `T`, or NULL |
@@ -219,7 +219,7 @@ impl ToValue for DateTime {
 
     /// The shortest form that says all.
     fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
-        let Self { date, hour, minute, second, microsecond } = *self;
+        let Self { date, hour, minute, second, microsecond } = self.in_range()?;
         let length = match (hour, minute, second, microsecond) {
             (0, 0, 0, 0) if date.is_zero() => 0,
             (0, 0, 0, 0) => 4,
@@ -247,7 +247,7 @@ impl ToValue for Time {
     }
 
     fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
-        let Self { negative, hours, minutes, seconds, microseconds } = *self;
+        let Self { negative, hours, minutes, seconds, microseconds } = self.in_range()?;
         if (hours, minutes, seconds, microseconds) == (0, 0, 0, 0) {
             out.push(0);
             return Ok(());
