@@ -227,13 +227,13 @@ fn best_ns(count: u64, run: impl Fn() -> u64) -> f64 {
 }
 
 fn drain(shape: &Shape, rows: u64) -> u64 {
-    let mut endless = Endless::new(shape);
+    let mut server = Server::of_rows(shape);
     let mut buffer = vec![0; 128 << 10];
-    let bytes_per_row = endless.block.len() as u64 / BLOCK_ROWS as u64;
+    let bytes_per_row = server.block.len() as u64 / BLOCK_ROWS as u64;
     let mut left = rows * bytes_per_row;
     let mut sum = 0;
     while left > 0 {
-        let n = endless.fill(&mut buffer);
+        let n = server.fill(&mut buffer);
         sum += u64::from(black_box(&buffer)[n / 2]);
         left = left.saturating_sub(n as u64);
     }
@@ -296,14 +296,16 @@ async fn query<'s>(session: &'s mut Session, shape: &Shape) -> Rows<'s> {
 
 async fn session(shape: &Shape) -> Session {
     let config = Config::default().user("bench").ssl_mode(SslMode::Disabled);
-    Session::from_stream(Endless::new(shape), &config).await.expect("a login")
+    Session::from_stream(Server::of_rows(shape), &config).await.expect("a login")
 }
 
 /// How often a statement is executed for a figure.
 const EXECUTED: u64 = 1_000_000;
 
-const EXECUTIONS: [(&str, fn(u64) -> u64); 3] =
+const EXECUTIONS: [(&str, Executions); 3] =
     [("params0", execute0), ("params8", execute8), ("types8", execute_types8)];
+
+type Executions = fn(u64) -> u64;
 
 fn execute0(times: u64) -> u64 {
     execute(0, times, async |session, statement, _| {
@@ -335,7 +337,7 @@ type Params8 =
 fn params8(number: u64) -> Params8 {
     let when = DateTime::new(Date::new(2026, 11, 25), 12, 34, 56, 654_321);
     let name = "customer number 000017";
-    (number, name, "user17@example.com", 1.25, when, number % 2 == 0, None, &[0xFE; 32])
+    (number, name, "user17@example.com", 1.25, when, number.is_multiple_of(2), None, &[0xFE; 32])
 }
 
 fn execute(
@@ -345,7 +347,7 @@ fn execute(
 ) -> u64 {
     ready(async {
         let config = Config::default().user("bench").ssl_mode(SslMode::Disabled);
-        let server = Acknowledging::new(parameters);
+        let server = Server::acknowledging(parameters);
         let mut session = Session::from_stream(server, &config).await.expect("a login");
         let statement = session.prepare("INSERT").await.expect("a statement");
         let mut sum = 0_u64;
@@ -354,73 +356,6 @@ fn execute(
         }
         sum
     })
-}
-
-/// A server that logs everybody in, prepares a statement, and answers its executions with OK.
-struct Acknowledging {
-    login_ok: Vec<u8>,
-    prepared: Vec<u8>,
-    ok: Vec<u8>,
-    /// What is to be read.
-    saying: Vec<u8>,
-}
-
-impl Acknowledging {
-    fn new(parameters: u16) -> Self {
-        let [greeting, ok] = greeting_and_ok();
-        let mut payload = Vec::new();
-        PrepareOk { statement: 1, parameters, ..PrepareOk::default() }
-            .encode(CAPABILITIES, &mut payload);
-        let mut prepared = framed(&payload, 1);
-        for sequence in 0..parameters {
-            payload.clear();
-            encode_column("?", ColumnType::VAR_STRING, &mut payload);
-            prepared.extend(framed(&payload, sequence as u8 + 2));
-        }
-        let (saying, login_ok, ok) = (framed(&greeting, 0), framed(&ok, 2), framed(&ok, 1));
-        Self { login_ok, prepared, ok, saying }
-    }
-}
-
-impl AsyncRead for Acknowledging {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.saying.is_empty() {
-            return Poll::Pending;
-        }
-        let n = buffer.remaining().min(self.saying.len());
-        buffer.put_slice(&self.saying[..n]);
-        self.saying.drain(..n);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Acknowledging {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let Self { login_ok, prepared, ok, saying } = &mut *self;
-        match bytes {
-            [_, _, _, 0, 0x16, ..] => saying.extend_from_slice(prepared),
-            [_, _, _, 0, 0x17, ..] => saying.extend_from_slice(ok),
-            [_, _, _, 1, ..] => saying.extend_from_slice(login_ok),
-            _ => {}
-        }
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
 }
 
 /// Runs a future that never waits.
@@ -435,17 +370,43 @@ fn ready<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// A server that logs everybody in and answers the first query with rows for ever.
-struct Endless {
-    /// What comes before the rows: one part for each time the client has to be waited for.
-    before: Vec<Vec<u8>>,
+/// A server that logs everybody in, prepares a statement, and answers queries and executions: with
+/// an OK packet, or with rows for ever.
+struct Server {
+    login_ok: Vec<u8>,
+    prepared: Vec<u8>,
+    reply: Vec<u8>,
+    /// The rows behind the reply.
     block: Vec<u8>,
     at: usize,
+    flowing: bool,
+    /// What is to be read before anything else.
+    saying: Vec<u8>,
 }
 
-impl Endless {
-    fn new(shape: &Shape) -> Self {
-        Self { before: before(shape), block: block(shape), at: 0 }
+impl Server {
+    fn new(parameters: u16, reply: Vec<u8>, block: Vec<u8>) -> Self {
+        let [greeting, ok] = greeting_and_ok();
+        let mut payload = Vec::new();
+        PrepareOk { statement: 1, parameters, ..PrepareOk::default() }
+            .encode(CAPABILITIES, &mut payload);
+        let mut prepared = framed(&payload, 1);
+        for place in 0..parameters {
+            payload.clear();
+            encode_column("?", ColumnType::VAR_STRING, &mut payload);
+            prepared.extend(framed(&payload, place as u8 + 2));
+        }
+        let (saying, login_ok) = (framed(&greeting, 0), framed(&ok, 2));
+        Self { login_ok, prepared, reply, block, at: 0, flowing: false, saying }
+    }
+
+    fn of_rows(shape: &Shape) -> Self {
+        Self::new(0, head(shape), block(shape))
+    }
+
+    fn acknowledging(parameters: u16) -> Self {
+        let [_, ok] = greeting_and_ok();
+        Self::new(parameters, framed(&ok, 1), Vec::new())
     }
 
     fn fill(&mut self, buffer: &mut [u8]) -> usize {
@@ -456,37 +417,42 @@ impl Endless {
     }
 }
 
-impl AsyncRead for Endless {
+impl AsyncRead for Server {
     fn poll_read(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.before.is_empty() {
-            let mut part = self.before.remove(0);
-            // An empty part is a moment without data.
-            if part.is_empty() {
-                return Poll::Pending;
-            }
-            let rest = part.split_off(part.len().min(buffer.remaining()));
-            if !rest.is_empty() {
-                self.before.insert(0, rest);
-            }
-            buffer.put_slice(&part);
-            return Poll::Ready(Ok(()));
+        if !self.saying.is_empty() {
+            let n = buffer.remaining().min(self.saying.len());
+            buffer.put_slice(&self.saying[..n]);
+            self.saying.drain(..n);
+        } else if self.flowing {
+            let n = self.fill(buffer.initialize_unfilled());
+            buffer.advance(n);
+        } else {
+            return Poll::Pending;
         }
-        let n = self.fill(buffer.initialize_unfilled());
-        buffer.advance(n);
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Endless {
+impl AsyncWrite for Server {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        let Self { login_ok, prepared, reply, block, flowing, saying, .. } = &mut *self;
+        match bytes {
+            [_, _, _, 0, 0x16, ..] => saying.extend_from_slice(prepared),
+            [_, _, _, 0, 0x03 | 0x17, ..] => {
+                saying.extend_from_slice(reply);
+                *flowing = !block.is_empty();
+            }
+            [_, _, _, 1, ..] => saying.extend_from_slice(login_ok),
+            _ => {}
+        }
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -550,8 +516,8 @@ fn greeting_and_ok() -> [Vec<u8>; 2] {
     [greeting, ok]
 }
 
-fn before(shape: &Shape) -> Vec<Vec<u8>> {
-    let [greeting, ok] = greeting_and_ok();
+/// What comes before the rows of the block.
+fn head(shape: &Shape) -> Vec<u8> {
     let mut head = Vec::new();
     let mut payload = Vec::new();
     ResultSetHeader { columns: shape.columns.len() as u64, metadata_follows: true }
@@ -566,14 +532,7 @@ fn before(shape: &Shape) -> Vec<Vec<u8>> {
     while sequence != 0 {
         sequence = packet::write(&mut head, &row(shape, 0), sequence);
     }
-    let mut parts = vec![framed(&greeting, 0), framed(&ok, 2), Vec::new()];
-    if shape.format == Format::Binary {
-        let mut prepared = Vec::new();
-        PrepareOk { statement: 1, ..PrepareOk::default() }.encode(CAPABILITIES, &mut prepared);
-        parts.extend([framed(&prepared, 1), Vec::new()]);
-    }
-    parts.push(head);
-    parts
+    head
 }
 
 fn block(shape: &Shape) -> Vec<u8> {

@@ -184,16 +184,6 @@ enum Walk<'r> {
     Broken,
 }
 
-#[cfg(feature = "serde")]
-impl Walk<'_> {
-    const fn format(&self) -> Format {
-        match self {
-            Self::Text(_) => Format::Text,
-            Self::Binary(_) | Self::Broken => Format::Binary,
-        }
-    }
-}
-
 impl<'r> Cells<'r> {
     #[inline]
     fn next_value(&mut self) -> Result<(&'r ColumnInfo, Option<&'r [u8]>)> {

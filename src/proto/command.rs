@@ -79,7 +79,8 @@ impl Connection {
     /// [`Parameters`](crate::wire::Parameters) describes; if it fails, nothing is sent.
     ///
     /// On MariaDB [`Execute::LAST_PREPARED`] executes what was prepared last, so that both commands
-    /// fit into one flight. If the preparation fails, the execution does as well: both errors come.
+    /// fit into one flight; if the preparation fails, both have an error to be read. Mind what
+    /// `protocol-spec/bulk-and-pipelining.md` says of error 1461 before you use it.
     pub fn execute(
         &mut self,
         statement: u32,

@@ -9,10 +9,12 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::{Cells, OwnedRow, Row};
+use super::{Cells, OwnedRow, Row, Walk};
+use crate::columns::ColumnInfo;
 use crate::error::{Error, Result, UsageError, ValueError};
-use crate::value::{FromValue, Kind, RawValue};
+use crate::value::{FromValue, Kind};
 use crate::wire::ColumnFlags;
+use crate::wire::binary_row::Layout;
 
 impl<'r> Row<'r> {
     /// Reads the row as a type that derives serde's `Deserialize`.
@@ -179,13 +181,16 @@ struct Trial<'r> {
 }
 
 impl<'r> RowDeserializer<'r> {
-    /// The value of the only column.
-    fn only(self) -> Result<CellDeserializer<'r>, Fault> {
+    /// Reads the value of the only column.
+    fn only<T>(
+        self,
+        read: impl FnOnce(CellDeserializer<'_, 'r>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         super::check_columns(&self.row, 1)?;
         let mut cells = self.row.cells();
-        let cell = CellDeserializer::next(&mut cells)?;
+        let value = deserialize_cell(&mut cells, read)?;
         cells.finish()?;
-        Ok(cell)
+        Ok(value)
     }
 
     fn walk(self) -> CellWalk<'r> {
@@ -200,8 +205,7 @@ impl<'r> RowDeserializer<'r> {
 macro_rules! only {
     ($($method:ident)+) => {
         $(fn $method<V: Visitor<'r>>(self, visitor: V) -> Result<V::Value, Fault> {
-            let cell = self.only()?;
-            cell.named(|cell| cell.$method(visitor))
+            self.only(|cell| cell.$method(visitor))
         })+
     };
 }
@@ -272,7 +276,7 @@ impl<'r> Deserializer<'r> for RowDeserializer<'r> {
         if self.row.columns().len() != 1 {
             return visitor.visit_some(self);
         }
-        self.only()?.named(|cell| cell.deserialize_option(visitor))
+        self.only(|cell| cell.deserialize_option(visitor))
     }
 
     fn deserialize_unit_struct<V: Visitor<'r>>(
@@ -280,7 +284,7 @@ impl<'r> Deserializer<'r> for RowDeserializer<'r> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        self.only()?.named(|cell| cell.deserialize_unit_struct(name, visitor))
+        self.only(|cell| cell.deserialize_unit_struct(name, visitor))
     }
 
     fn deserialize_enum<V: Visitor<'r>>(
@@ -289,7 +293,7 @@ impl<'r> Deserializer<'r> for RowDeserializer<'r> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        self.only()?.named(|cell| cell.deserialize_enum(name, variants, visitor))
+        self.only(|cell| cell.deserialize_enum(name, variants, visitor))
     }
 
     fn deserialize_ignored_any<V: Visitor<'r>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -333,7 +337,7 @@ impl<'r> MapAccess<'r> for CellWalk<'r> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'r>>(&mut self, seed: V) -> Result<V::Value, Fault> {
-        CellDeserializer::next(&mut self.cells)?.named(|cell| seed.deserialize(cell))
+        deserialize_cell(&mut self.cells, |cell| seed.deserialize(cell))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -404,7 +408,7 @@ impl<'r> MapAccess<'r> for TrialMap<'r> {
         if self.keys > 1 {
             return Err(Fault::OtherField);
         }
-        CellDeserializer::next(&mut self.cells)?.named(|cell| seed.deserialize(cell))
+        deserialize_cell(&mut self.cells, |cell| seed.deserialize(cell))
     }
 }
 
@@ -418,7 +422,7 @@ impl<'r> SeqAccess<'r> for CellWalk<'r> {
         if self.is_over()? {
             return Ok(None);
         }
-        CellDeserializer::next(&mut self.cells)?.named(|cell| seed.deserialize(cell)).map(Some)
+        deserialize_cell(&mut self.cells, |cell| seed.deserialize(cell)).map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -432,48 +436,62 @@ fn name<'r>(cells: &Cells<'r>) -> Option<(usize, &'r [u8])> {
     Some((index, cells.columns.get(index)?.name_bytes()))
 }
 
-#[derive(Clone, Copy)]
-struct CellDeserializer<'r> {
-    /// The walk in front of this value, which knows its column.
-    before: Cells<'r>,
-    value: Option<RawValue<'r>>,
+/// Reads the next value as something; what serde says against it gets the column's name.
+#[inline(always)]
+fn deserialize_cell<'r, T>(
+    cells: &mut Cells<'r>,
+    read: impl FnOnce(CellDeserializer<'_, 'r>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let before = *cells;
+    let info = match before.infos.first() {
+        Some(info) => info,
+        None => return Err(cells.skip().err().map_or(Fault::custom("no value"), Fault::Error)),
+    };
+    let value = read(CellDeserializer { cells, info }).map_err(|fault| named(&before, fault));
+    // Who wanted nothing of the value, or could do without it, did not take it.
+    if cells.infos.len() == before.infos.len() && value.is_ok() {
+        *cells = before;
+        cells.skip()?;
+    }
+    value
 }
 
-impl<'r> CellDeserializer<'r> {
-    fn next(cells: &mut Cells<'r>) -> Result<Self, Fault> {
-        let before = *cells;
-        let (info, bytes) = cells.next_value()?;
-        let format = before.walk.format();
-        Ok(Self { before, value: bytes.map(|bytes| RawValue::new(bytes, info, format)) })
+/// Says which column a fault is about: the one behind `cells`.
+#[cold]
+fn named(cells: &Cells<'_>, fault: Fault) -> Fault {
+    if let Fault::Error(error) = fault {
+        return Fault::Error(error);
+    }
+    let (index, name) = name(cells).unwrap_or_default();
+    let name = String::from_utf8_lossy(name);
+    let message = format!("column {index} `{}`: {fault}", name.escape_debug());
+    Fault::Error(UsageError::Deserialize { message: message.into() }.into())
+}
+
+/// The next value of a row; what reads it goes past it.
+struct CellDeserializer<'c, 'r> {
+    cells: &'c mut Cells<'r>,
+    info: &'r ColumnInfo,
+}
+
+impl<'r> CellDeserializer<'_, 'r> {
+    fn read<T: FromValue<'r>>(self) -> Result<T, Fault> {
+        self.cells.read().map_err(Fault::Error)
     }
 
-    /// Does something with the value; what serde says against it gets the column's name.
-    fn named<T>(self, read: impl FnOnce(Self) -> Result<T, Fault>) -> Result<T, Fault> {
-        read(self).map_err(|fault| match fault {
-            Fault::Error(error) => Fault::Error(error),
-            message => {
-                let (index, name) = name(&self.before).unwrap_or_default();
-                let name = String::from_utf8_lossy(name);
-                let message = format!("column {index} `{}`: {message}", name.escape_debug());
-                Fault::Error(UsageError::Deserialize { message: message.into() }.into())
-            }
-        })
-    }
-
-    fn read<T: FromValue<'r>>(&self) -> Result<T, Fault> {
-        let value = match self.value {
-            Some(value) => T::from_value(value),
-            None => T::from_null(),
+    /// Goes past the value if it is NULL.
+    fn take_null(&mut self) -> Result<bool, Fault> {
+        let null = match &mut self.cells.walk {
+            Walk::Text(walk) => walk.cells.next_is_null(),
+            Walk::Binary(walk) if self.info.layout != Layout::Nothing => walk.cells.next_is_null(),
+            // A column of the type NULL has no bit of its own.
+            Walk::Binary(_) => return Ok(self.cells.next_value()?.1.is_none()),
+            Walk::Broken => return Err(self.cells.row_error().into()),
         };
-        value.map_err(|reason| self.error::<T>(reason))
-    }
-
-    fn error<T>(&self, reason: ValueError) -> Fault {
-        Fault::Error(self.before.column_error(reason, std::any::type_name::<T>()))
-    }
-
-    fn kind(&self) -> Option<Kind> {
-        self.value.map(|value| value.kind())
+        if null {
+            self.cells.infos = self.cells.infos.get(1..).unwrap_or_default();
+        }
+        Ok(null)
     }
 }
 
@@ -485,7 +503,7 @@ macro_rules! numbers {
     };
 }
 
-impl<'r> Deserializer<'r> for CellDeserializer<'r> {
+impl<'r> Deserializer<'r> for CellDeserializer<'_, 'r> {
     type Error = Fault;
 
     numbers! {
@@ -506,10 +524,12 @@ impl<'r> Deserializer<'r> for CellDeserializer<'r> {
         deserialize_byte_buf visit_borrowed_bytes &'r [u8];
     }
 
-    fn deserialize_any<V: Visitor<'r>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let Some(value) = self.value else { return visitor.visit_unit() };
-        match value.kind() {
-            Kind::Integer if value.flags().contains(ColumnFlags::UNSIGNED) => {
+    fn deserialize_any<V: Visitor<'r>>(mut self, visitor: V) -> Result<V::Value, Fault> {
+        if self.take_null()? {
+            return visitor.visit_unit();
+        }
+        match self.info.kind {
+            Kind::Integer if self.info.flags.contains(ColumnFlags::UNSIGNED) => {
                 self.deserialize_u64(visitor)
             }
             Kind::Integer => self.deserialize_i64(visitor),
@@ -522,8 +542,8 @@ impl<'r> Deserializer<'r> for CellDeserializer<'r> {
     }
 
     fn deserialize_str<V: Visitor<'r>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.kind() {
-            Some(Kind::Integer | Kind::Float | Kind::Double | Kind::Temporal) => {
+        match self.info.kind {
+            Kind::Integer | Kind::Float | Kind::Double | Kind::Temporal => {
                 visitor.visit_string(self.read()?)
             }
             _ => visitor.visit_borrowed_str(self.read()?),
@@ -542,18 +562,15 @@ impl<'r> Deserializer<'r> for CellDeserializer<'r> {
         self.deserialize_str(visitor)
     }
 
-    fn deserialize_option<V: Visitor<'r>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.value {
-            None => visitor.visit_none(),
-            Some(_) => visitor.visit_some(self),
-        }
+    fn deserialize_option<V: Visitor<'r>>(mut self, visitor: V) -> Result<V::Value, Fault> {
+        if self.take_null()? { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
-    fn deserialize_unit<V: Visitor<'r>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.value {
-            None => visitor.visit_unit(),
-            Some(_) => Err(self.error::<()>(ValueError::Type)),
+    fn deserialize_unit<V: Visitor<'r>>(mut self, visitor: V) -> Result<V::Value, Fault> {
+        if self.take_null()? {
+            return visitor.visit_unit();
         }
+        Err(self.cells.column_error(ValueError::Type, std::any::type_name::<()>()).into())
     }
 
     fn deserialize_unit_struct<V: Visitor<'r>>(

@@ -25,7 +25,8 @@ use crate::wire::writer::Put;
 /// | `Option<T>` | `T`, or NULL |
 ///
 /// Some values are the servers' own to refuse: MySQL 9.7 takes no TIME of 838 hours and a fraction,
-/// and gives NULL for `CAST(? AS CHAR)` of a TIME; MariaDB's VECTOR does not take `f32::MAX`.
+/// and gives NULL for `CAST(? AS CHAR)` of a TIME; MariaDB's VECTOR takes none whose squares add up
+/// to more than `f32::MAX`, and without its strict mode makes zeros of it.
 ///
 /// With the features of the same names:
 ///
@@ -68,7 +69,8 @@ pub enum Presence {
 }
 
 /// Stands in the place of a parameter whose value was sent by `Session::send_long_data`: it is
-/// declared here, and not written again (K-15).
+/// declared here, and not written again (K-15). If nothing was sent, servers refuse the execution:
+/// MySQL with error 1835, MariaDB with 1210.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LongData;
 

@@ -18,7 +18,9 @@ fn e86_both_errors_of_a_failed_preparation_are_read() {
             return;
         }
         let stream = TcpStream::connect(("127.0.0.1", target.server.port)).unwrap();
-        let mut front = Front::connect(stream, Login::new("root", "secret")).unwrap();
+        let mut login = Login::new("root", "secret");
+        login.options = Capabilities::MARIADB_STMT_BULK_OPERATIONS;
+        let mut front = Front::connect(stream, login).unwrap();
         let capabilities = front.connection.capabilities();
         assert!(capabilities.contains(Capabilities::MARIADB_STMT_BULK_OPERATIONS));
         assert!(capabilities.contains(Capabilities::MARIADB_CACHE_METADATA));
