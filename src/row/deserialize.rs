@@ -443,15 +443,20 @@ fn deserialize_cell<'r, T>(
     read: impl FnOnce(CellDeserializer<'_, 'r>) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
     let before = *cells;
-    let info = match before.infos.first() {
-        Some(info) => info,
-        None => return Err(cells.skip().err().map_or(Fault::custom("no value"), Fault::Error)),
-    };
-    let value = read(CellDeserializer { cells, info }).map_err(|fault| named(&before, fault));
-    // Who wanted nothing of the value, or could do without it, did not take it.
-    if cells.infos.len() == before.infos.len() && value.is_ok() {
-        *cells = before;
+    let Some(info) = before.infos.first() else {
         cells.skip()?;
+        return Err(Fault::custom("no value is left"));
+    };
+    let reader = CellDeserializer { cells: &mut *cells, info };
+    let value = read(reader).map_err(|fault| named(&before, fault));
+    // Who wanted nothing of the value, or could not read it, did not take it, and may go on.
+    if cells.infos.len() == before.infos.len() {
+        *cells = before;
+        if let Err(error) = cells.skip() {
+            // There is nothing to go on with.
+            (cells.walk, cells.infos) = (Walk::Broken, &[]);
+            return value.and(Err(error.into()));
+        }
     }
     value
 }

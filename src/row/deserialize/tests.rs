@@ -347,6 +347,45 @@ fn where_only_names_tell_they_are_compared() {
     assert_eq!(row.deserialize::<ByHand<true>>().unwrap(), ByHand { a: 2, b: 1 });
 }
 
+/// What cannot be read is left behind by those who do not mind.
+#[test]
+fn values_that_do_not_fit_do_not_stop_who_goes_on() {
+    #[derive(Debug, PartialEq)]
+    struct Fitting(Vec<u8>);
+
+    impl<'r> Deserialize<'r> for Fitting {
+        fn deserialize<D: Deserializer<'r>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Any;
+
+            impl<'r> Visitor<'r> for Any {
+                type Value = Fitting;
+
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("numbers")
+                }
+
+                fn visit_map<A: MapAccess<'r>>(self, mut map: A) -> Result<Fitting, A::Error> {
+                    let mut fitting = Vec::new();
+                    while map.next_key::<&str>()?.is_some() {
+                        fitting.extend(map.next_value::<u8>());
+                    }
+                    Ok(Fitting(fitting))
+                }
+            }
+
+            deserializer.deserialize_map(Any)
+        }
+    }
+    let column = |value| (&b"a"[..], ColumnType::LONG, value);
+    let values = [Some(&b"1"[..]), Some(b"300"), None, Some(b"x"), Some(b"5")].map(column);
+    assert_eq!(row(&values).deserialize::<Fitting>().unwrap(), Fitting(vec![1, 5]));
+    // A row that ends too early is an error for everybody.
+    let short = row(&values);
+    let payload = &short.payload[..short.payload.len() - 4];
+    let short = Row::new(payload, &short.columns, Format::Text).to_owned();
+    assert!(error::<Fitting>(&short).contains("the server sent a row"));
+}
+
 /// Its fields are `b` and `a` to serde; by place, if at all, it takes them the other way round.
 #[derive(Debug, PartialEq)]
 struct ByHand<const PLACES: bool> {
