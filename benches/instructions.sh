@@ -1,21 +1,26 @@
 #!/usr/bin/env bash
-# Instructions per row, counted by callgrind: the difference between two runs, so that the set-up
+# Instructions per row and per execution, counted by callgrind: the difference between two runs, so that the set-up
 # does not count. The figures are the same whatever else the machine does.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-bench=$(cargo bench --bench rows --no-run --message-format=json 2>/dev/null |
+bench=$(cargo bench --bench rows --features serde --no-run --message-format=json 2>/dev/null |
   sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
 few=20000 many=60000
 count() {
-  valgrind --tool=callgrind --callgrind-out-file=/dev/null "$bench" "$1" "$2" "$3" 2>&1 |
+  valgrind --tool=callgrind --callgrind-out-file=/dev/null "$bench" "$@" 2>&1 |
     sed -n 's/.*Collected : \([0-9]*\).*/\1/p'
 }
-printf '%-16s %10s %10s %10s\n' instr/row drain next batch
+printf '%-16s %10s %10s %10s %10s\n' instr/row drain next batch serde
 for shape in {text,binary}-{ints8,mixed7,strings4}; do
   printf '%-16s' "$shape"
-  for way in drain next batch; do
+  for way in drain next batch serde; do
     a=$(count "$shape" "$way" "$few") b=$(count "$shape" "$way" "$many")
     printf ' %10s' $(((b - a) / (many - few)))
   done
   echo
+done
+printf '\n%-16s\n' instr/execution
+for way in params0 params8 types8; do
+  a=$(count "$way" "$few") b=$(count "$way" "$many")
+  printf '%-16s %10s\n' "$way" $(((b - a) / (many - few)))
 done

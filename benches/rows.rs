@@ -3,11 +3,17 @@
 //! ```text
 //! cargo bench --bench rows                              nanoseconds per row, best of five
 //! cargo bench --bench rows -- SHAPE WAY ROWS            one run, for a profiler
+//! cargo bench --bench rows -- params8 EXECUTIONS        the same of executions
 //! benches/instructions.sh                               instructions per row, from callgrind
 //! ```
 //!
 //! A block of packets is read again and again, as a socket would give it: the copy into the
-//! session's buffer is part of the cost, the kernel is not. `drain` is that copy alone.
+//! session's buffer is part of the cost, the kernel is not. `drain` is that copy alone. With the
+//! feature `serde`, `serde` reads rows as structs by name.
+//!
+//! `params0` is an execution without parameters that is answered with an OK packet; `params8` has 8
+//! of different types, and `types8` sends their types again each time. The difference is what
+//! encoding them costs.
 
 #![allow(clippy::as_conversions, reason = "figures for people")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
@@ -25,7 +31,7 @@ use mywire::wire::{
     BinaryRow, Capabilities, ColumnDefinition, ColumnFlags, ColumnType, ExtendedMetadata, Greeting,
     OkPacket, PrepareOk, ResultSetHeader, SessionState, StatusFlags, TextRow, packet,
 };
-use mywire::{Config, DateTime, Row, Rows, Session, SslMode, ToValue};
+use mywire::{Config, Date, DateTime, Row, Rows, Session, SslMode, Statement, ToValue};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Rows in the block: a multiple of 256 keeps the sequence ids right.
@@ -46,6 +52,9 @@ struct Shape {
     columns: &'static [ColumnType],
     cell: fn(row: usize, column: usize) -> Option<String>,
     decode: fn(Row<'_>) -> u64,
+    /// The same as a struct, by the columns' names.
+    #[cfg(feature = "serde")]
+    deserialize: fn(Row<'_>) -> u64,
 }
 
 const SHAPES: [Shape; 3] = [
@@ -58,6 +67,23 @@ const SHAPES: [Shape; 3] = [
             type Ints = (i64, i64, i64, i64, i64, i64, i64, i64);
             let (a, b, c, d, e, f, g, h) = row.decode::<Ints>().expect("eight integers");
             (a ^ b ^ c ^ d ^ e ^ f ^ g ^ h) as u64
+        },
+        #[cfg(feature = "serde")]
+        deserialize: |row| {
+            #[derive(serde::Deserialize)]
+            struct Ints {
+                c0: i64,
+                c1: i64,
+                c2: i64,
+                c3: i64,
+                c4: i64,
+                c5: i64,
+                c6: i64,
+                c7: i64,
+            }
+            let ints: Ints = row.deserialize().expect("eight integers");
+            let first = ints.c0 ^ ints.c1 ^ ints.c2 ^ ints.c3;
+            (first ^ ints.c4 ^ ints.c5 ^ ints.c6 ^ ints.c7) as u64
         },
     },
     Shape {
@@ -91,6 +117,25 @@ const SHAPES: [Shape; 3] = [
                 ^ score.to_bits()
                 ^ u64::from(flag)
         },
+        // Without the date, which serde has no type of its own for.
+        #[cfg(feature = "serde")]
+        deserialize: |row| {
+            #[derive(serde::Deserialize)]
+            struct Mixed<'r> {
+                c0: i64,
+                c1: &'r str,
+                c2: &'r str,
+                c3: f64,
+                c5: bool,
+                c6: Option<&'r str>,
+            }
+            let mixed: Mixed<'_> = row.deserialize().expect("seven values");
+            let note = mixed.c6.map_or(0, str::len);
+            (mixed.c0 as u64)
+                ^ (mixed.c1.len() + mixed.c2.len() + note) as u64
+                ^ mixed.c3.to_bits()
+                ^ u64::from(mixed.c5)
+        },
     },
     Shape {
         name: "strings4",
@@ -101,16 +146,39 @@ const SHAPES: [Shape; 3] = [
             let (a, b, c, d) = row.decode::<(&str, &str, &str, &str)>().expect("four strings");
             (a.len() + b.len() + c.len() + d.len()) as u64 ^ u64::from(a.as_bytes()[19])
         },
+        #[cfg(feature = "serde")]
+        deserialize: |row| {
+            #[derive(serde::Deserialize)]
+            struct Strings<'r> {
+                c0: &'r str,
+                c1: &'r str,
+                c2: &'r str,
+                c3: &'r str,
+            }
+            let Strings { c0, c1, c2, c3 } = row.deserialize().expect("four strings");
+            (c0.len() + c1.len() + c2.len() + c3.len()) as u64 ^ u64::from(c0.as_bytes()[19])
+        },
     },
 ];
 
 /// A way to read rows.
 type Way = fn(&Shape, u64) -> u64;
 
-const WAYS: [(&str, Way); 3] = [("drain", drain), ("next", read_next), ("batch", read_batch)];
+const WAYS: &[(&str, Way)] = &[
+    ("drain", drain),
+    ("next", read_next),
+    ("batch", read_batch),
+    #[cfg(feature = "serde")]
+    ("serde", read_serde),
+];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    if let [way, executions] = &arguments[..] {
+        let (_, run) = EXECUTIONS.iter().find(|(name, _)| name == way).expect("known executions");
+        black_box(run(executions.parse().expect("a number of executions")));
+        return;
+    }
     if let [shape, way, rows] = &arguments[..] {
         let shape = shapes().find(|known| known.to_string() == *shape).expect("a known shape");
         let shape = &shape;
@@ -118,11 +186,17 @@ fn main() {
         black_box(way(shape, rows.parse().expect("a number of rows")));
         return;
     }
-    println!("{:<16} {:>8} {:>8} {:>8}   bytes/row", "ns/row", "drain", "next", "batch");
+    print!("{:<16}", "ns/row");
+    WAYS.iter().for_each(|(name, _)| print!(" {name:>8}"));
+    println!("   bytes/row");
     for shape in shapes() {
-        let bytes = block(&shape).len() / BLOCK_ROWS;
-        let [drain, next, batch] = WAYS.map(|(_, way)| best_ns(&shape, way));
-        println!("{:<16} {drain:>8.1} {next:>8.1} {batch:>8.1}   {bytes}", shape.to_string());
+        print!("{:<16}", shape.to_string());
+        WAYS.iter().for_each(|&(_, way)| print!(" {:>8.1}", best_ns(ROWS, || way(&shape, ROWS))));
+        println!("   {}", block(&shape).len() / BLOCK_ROWS);
+    }
+    println!("\n{:<16} {:>8}", "ns/execution", "best");
+    for (name, way) in EXECUTIONS {
+        println!("{name:<16} {:>8.1}", best_ns(EXECUTED, || way(EXECUTED)));
     }
 }
 
@@ -143,23 +217,23 @@ impl std::fmt::Display for Shape {
     }
 }
 
-fn best_ns(shape: &Shape, way: Way) -> f64 {
+fn best_ns(count: u64, run: impl Fn() -> u64) -> f64 {
     let runs = (0..5).map(|_| {
         let start = Instant::now();
-        black_box(way(shape, ROWS));
-        start.elapsed().as_secs_f64() * 1e9 / ROWS as f64
+        black_box(run());
+        start.elapsed().as_secs_f64() * 1e9 / count as f64
     });
     runs.fold(f64::INFINITY, f64::min)
 }
 
 fn drain(shape: &Shape, rows: u64) -> u64 {
-    let mut endless = Endless::new(shape);
+    let mut server = Server::of_rows(shape);
     let mut buffer = vec![0; 128 << 10];
-    let bytes_per_row = endless.block.len() as u64 / BLOCK_ROWS as u64;
+    let bytes_per_row = server.block.len() as u64 / BLOCK_ROWS as u64;
     let mut left = rows * bytes_per_row;
     let mut sum = 0;
     while left > 0 {
-        let n = endless.fill(&mut buffer);
+        let n = server.fill(&mut buffer);
         sum += u64::from(black_box(&buffer)[n / 2]);
         left = left.saturating_sub(n as u64);
     }
@@ -195,6 +269,20 @@ fn read_batch(shape: &Shape, rows: u64) -> u64 {
     })
 }
 
+#[cfg(feature = "serde")]
+fn read_serde(shape: &Shape, rows: u64) -> u64 {
+    ready(async {
+        let mut session = session(shape).await;
+        let mut result = query(&mut session, shape).await;
+        let mut sum = 0_u64;
+        for _ in 0..rows {
+            let row = result.next().await.expect("no error").expect("a row");
+            sum = sum.wrapping_add((shape.deserialize)(row));
+        }
+        sum
+    })
+}
+
 async fn query<'s>(session: &'s mut Session, shape: &Shape) -> Rows<'s> {
     let result = match shape.format {
         Format::Text => session.query("SELECT", ()).await,
@@ -208,7 +296,66 @@ async fn query<'s>(session: &'s mut Session, shape: &Shape) -> Rows<'s> {
 
 async fn session(shape: &Shape) -> Session {
     let config = Config::default().user("bench").ssl_mode(SslMode::Disabled);
-    Session::from_stream(Endless::new(shape), &config).await.expect("a login")
+    Session::from_stream(Server::of_rows(shape), &config).await.expect("a login")
+}
+
+/// How often a statement is executed for a figure.
+const EXECUTED: u64 = 1_000_000;
+
+const EXECUTIONS: [(&str, Executions); 3] =
+    [("params0", execute0), ("params8", execute8), ("types8", execute_types8)];
+
+type Executions = fn(u64) -> u64;
+
+fn execute0(times: u64) -> u64 {
+    execute(0, times, async |session, statement, _| {
+        session.execute(statement, ()).await.expect("an answer").affected_rows
+    })
+}
+
+fn execute8(times: u64) -> u64 {
+    execute(8, times, async |session, statement, number| {
+        let params = params8(number);
+        session.execute(statement, params).await.expect("an answer").affected_rows
+    })
+}
+
+fn execute_types8(times: u64) -> u64 {
+    execute(8, times, async |session, statement, number| {
+        let (id, name, mail, score, when, flag, note, bytes) = params8(number);
+        let done = match number % 2 {
+            0 => session.execute(statement, (id, name, mail, score, when, flag, note, bytes)).await,
+            _ => session.execute(statement, (name, id, mail, score, when, flag, note, bytes)).await,
+        };
+        done.expect("an answer").affected_rows
+    })
+}
+
+type Params8 =
+    (u64, &'static str, &'static str, f64, DateTime, bool, Option<&'static str>, &'static [u8]);
+
+fn params8(number: u64) -> Params8 {
+    let when = DateTime::new(Date::new(2026, 11, 25), 12, 34, 56, 654_321);
+    let name = "customer number 000017";
+    (number, name, "user17@example.com", 1.25, when, number.is_multiple_of(2), None, &[0xFE; 32])
+}
+
+fn execute(
+    parameters: u16,
+    times: u64,
+    once: impl AsyncFn(&mut Session, &Statement, u64) -> u64,
+) -> u64 {
+    ready(async {
+        let config = Config::default().user("bench").ssl_mode(SslMode::Disabled);
+        let server = Server::acknowledging(parameters);
+        let mut session = Session::from_stream(server, &config).await.expect("a login");
+        let statement = session.prepare("INSERT").await.expect("a statement");
+        let mut sum = 0_u64;
+        for number in 0..times {
+            sum = sum.wrapping_add(once(&mut session, &statement, number).await);
+        }
+        sum
+    })
 }
 
 /// Runs a future that never waits.
@@ -223,17 +370,43 @@ fn ready<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// A server that logs everybody in and answers the first query with rows for ever.
-struct Endless {
-    /// What comes before the rows: one part for each time the client has to be waited for.
-    before: Vec<Vec<u8>>,
+/// A server that logs everybody in, prepares a statement, and answers queries and executions: with
+/// an OK packet, or with rows for ever.
+struct Server {
+    login_ok: Vec<u8>,
+    prepared: Vec<u8>,
+    reply: Vec<u8>,
+    /// The rows behind the reply.
     block: Vec<u8>,
     at: usize,
+    flowing: bool,
+    /// What is to be read before anything else.
+    saying: Vec<u8>,
 }
 
-impl Endless {
-    fn new(shape: &Shape) -> Self {
-        Self { before: before(shape), block: block(shape), at: 0 }
+impl Server {
+    fn new(parameters: u16, reply: Vec<u8>, block: Vec<u8>) -> Self {
+        let [greeting, ok] = greeting_and_ok();
+        let mut payload = Vec::new();
+        PrepareOk { statement: 1, parameters, ..PrepareOk::default() }
+            .encode(CAPABILITIES, &mut payload);
+        let mut prepared = framed(&payload, 1);
+        for place in 0..parameters {
+            payload.clear();
+            encode_column("?", ColumnType::VAR_STRING, &mut payload);
+            prepared.extend(framed(&payload, place as u8 + 2));
+        }
+        let (saying, login_ok) = (framed(&greeting, 0), framed(&ok, 2));
+        Self { login_ok, prepared, reply, block, at: 0, flowing: false, saying }
+    }
+
+    fn of_rows(shape: &Shape) -> Self {
+        Self::new(0, head(shape), block(shape))
+    }
+
+    fn acknowledging(parameters: u16) -> Self {
+        let [_, ok] = greeting_and_ok();
+        Self::new(parameters, framed(&ok, 1), Vec::new())
     }
 
     fn fill(&mut self, buffer: &mut [u8]) -> usize {
@@ -244,37 +417,42 @@ impl Endless {
     }
 }
 
-impl AsyncRead for Endless {
+impl AsyncRead for Server {
     fn poll_read(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.before.is_empty() {
-            let mut part = self.before.remove(0);
-            // An empty part is a moment without data.
-            if part.is_empty() {
-                return Poll::Pending;
-            }
-            let rest = part.split_off(part.len().min(buffer.remaining()));
-            if !rest.is_empty() {
-                self.before.insert(0, rest);
-            }
-            buffer.put_slice(&part);
-            return Poll::Ready(Ok(()));
+        if !self.saying.is_empty() {
+            let n = buffer.remaining().min(self.saying.len());
+            buffer.put_slice(&self.saying[..n]);
+            self.saying.drain(..n);
+        } else if self.flowing {
+            let n = self.fill(buffer.initialize_unfilled());
+            buffer.advance(n);
+        } else {
+            return Poll::Pending;
         }
-        let n = self.fill(buffer.initialize_unfilled());
-        buffer.advance(n);
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Endless {
+impl AsyncWrite for Server {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        let Self { login_ok, prepared, reply, block, flowing, saying, .. } = &mut *self;
+        match bytes {
+            [_, _, _, 0, 0x16, ..] => saying.extend_from_slice(prepared),
+            [_, _, _, 0, 0x03 | 0x17, ..] => {
+                saying.extend_from_slice(reply);
+                *flowing = !block.is_empty();
+            }
+            [_, _, _, 1, ..] => saying.extend_from_slice(login_ok),
+            _ => {}
+        }
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -287,7 +465,32 @@ impl AsyncWrite for Endless {
     }
 }
 
-fn before(shape: &Shape) -> Vec<Vec<u8>> {
+fn encode_column(name: &str, column_type: ColumnType, out: &mut Vec<u8>) {
+    ColumnDefinition {
+        catalog: b"def",
+        schema: b"",
+        table: b"",
+        org_table: b"",
+        name: name.as_bytes(),
+        org_name: b"",
+        extended: ExtendedMetadata::default(),
+        collation: 45,
+        length: 0,
+        column_type,
+        flags: ColumnFlags::default(),
+        decimals: 0,
+    }
+    .encode(CAPABILITIES, out);
+}
+
+fn framed(payload: &[u8], sequence: u8) -> Vec<u8> {
+    let mut out = Vec::new();
+    packet::write(&mut out, payload, sequence);
+    out
+}
+
+/// The greeting and an OK packet, without headers.
+fn greeting_and_ok() -> [Vec<u8>; 2] {
     let mut greeting = Vec::new();
     let packet = Greeting {
         server_version: b"9.0.0",
@@ -310,47 +513,26 @@ fn before(shape: &Shape) -> Vec<Vec<u8>> {
         session_state: SessionState::default(),
     }
     .encode(0, CAPABILITIES, &mut ok);
+    [greeting, ok]
+}
+
+/// What comes before the rows of the block.
+fn head(shape: &Shape) -> Vec<u8> {
     let mut head = Vec::new();
     let mut payload = Vec::new();
     ResultSetHeader { columns: shape.columns.len() as u64, metadata_follows: true }
         .encode(CAPABILITIES, &mut payload);
     let mut sequence = packet::write(&mut head, &payload, 1);
-    for &column_type in shape.columns {
+    for (place, &column_type) in shape.columns.iter().enumerate() {
         payload.clear();
-        ColumnDefinition {
-            catalog: b"def",
-            schema: b"",
-            table: b"",
-            org_table: b"",
-            name: b"c",
-            org_name: b"",
-            extended: ExtendedMetadata::default(),
-            collation: 45,
-            length: 0,
-            column_type,
-            flags: ColumnFlags::default(),
-            decimals: 0,
-        }
-        .encode(CAPABILITIES, &mut payload);
+        encode_column(&format!("c{place}"), column_type, &mut payload);
         sequence = packet::write(&mut head, &payload, sequence);
     }
     // Rows start with id 0 in the block: pad the head to a whole round of ids with rows.
     while sequence != 0 {
         sequence = packet::write(&mut head, &row(shape, 0), sequence);
     }
-    let framed = |payload: &[u8], sequence| {
-        let mut out = Vec::new();
-        packet::write(&mut out, payload, sequence);
-        out
-    };
-    let mut parts = vec![framed(&greeting, 0), framed(&ok, 2), Vec::new()];
-    if shape.format == Format::Binary {
-        let mut prepared = Vec::new();
-        PrepareOk { statement: 1, ..PrepareOk::default() }.encode(CAPABILITIES, &mut prepared);
-        parts.extend([framed(&prepared, 1), Vec::new()]);
-    }
-    parts.push(head);
-    parts
+    head
 }
 
 fn block(shape: &Shape) -> Vec<u8> {

@@ -1,9 +1,14 @@
 //! The columns of a result set, owned and reusable.
 
+#[cfg(feature = "serde")]
+mod fields;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
+#[cfg(feature = "serde")]
+use self::fields::Fields;
 use crate::value::{Format, Integer, Kind};
 use crate::wire::binary_row::{BinaryCells, Layout};
 use crate::wire::code::BINARY_COLLATION;
@@ -20,6 +25,8 @@ pub struct Columns {
     text_from: usize,
     /// The same of a binary row.
     binary_text_from: usize,
+    #[cfg(feature = "serde")]
+    fields: Fields,
 }
 
 /// One column's definition; its names are ranges of [`Columns::text`].
@@ -46,6 +53,10 @@ impl Columns {
         self.list.clear();
         self.text_from = 0;
         self.binary_text_from = 0;
+        #[cfg(feature = "serde")]
+        {
+            self.fields = Fields::default();
+        }
     }
 
     pub(crate) fn push(&mut self, definition: &ColumnDefinition<'_>) {
@@ -94,6 +105,11 @@ impl Columns {
 
     pub(crate) fn infos(&self) -> &[ColumnInfo] {
         &self.list
+    }
+
+    #[cfg(feature = "serde")]
+    pub(crate) fn fields(&self) -> &Fields {
+        &self.fields
     }
 
     /// Whether a payload cannot be a row of the binary protocol, as far as the types are known.

@@ -65,8 +65,11 @@ fn deserialized_rows_allocate_nothing() {
         let mut rows = session.query("SELECT", ()).await.unwrap();
         let (mut count, mut before) = (0, 0);
         while let Some(row) = rows.next().await.unwrap() {
+            let calls_before = calls();
             let Small { note, id, name } = row.deserialize().unwrap();
             assert!(note.is_none() && id < 256_000 && name.starts_with("name"));
+            // Which column is which field is kept at the second row.
+            assert_eq!(calls() - calls_before, usize::from(count == 1), "row {count}");
             count += 1;
             if count == 10_000 {
                 before = calls();

@@ -31,6 +31,8 @@ pub enum ValueError {
     Inexact,
     /// It is not UTF-8.
     Utf8,
+    /// It is no VECTOR: the number of its bytes is no multiple of 4.
+    VectorLength,
     /// The row does not have the form that its columns demand: it ends early, goes on behind them,
     /// or holds no value here.
     Row,
@@ -81,7 +83,13 @@ impl fmt::Display for ColumnError {
                 "the type cannot hold it exactly; ask for `Decimal`, a wider type or `String`",
             ),
             ValueError::Malformed => f.write_str("its value is malformed; look at `raw`"),
-            ValueError::Utf8 => f.write_str("its value is not UTF-8; ask for bytes"),
+            ValueError::Utf8 => {
+                f.write_str("its value is not UTF-8; ask for bytes, such as `&[u8]`")
+            }
+            ValueError::VectorLength => f.write_str(
+                "its value is no vector, for the number of its bytes is no multiple of 4; ask for \
+                 bytes, such as `&[u8]`",
+            ),
             ValueError::Row => f.write_str("the server sent a row that its columns do not fit"),
             // Of parameters alone.
             ValueError::Indicator => f.write_str("it is no value"),

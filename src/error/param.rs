@@ -27,9 +27,15 @@ impl ParamError {
 
 impl fmt::Display for ParamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "parameter {} cannot be sent: ", self.index)?;
+        write!(f, "parameter {}, counted from 0, cannot be sent: ", self.index)?;
         f.write_str(match self.reason {
-            ValueError::Range => "no server has such a value (NaN or infinity, or out of range)",
+            ValueError::Range => {
+                "no server has such a value: it is NaN or infinite, or out of its type's range; send \
+                 another one, or NULL"
+            }
+            ValueError::Type => {
+                "it changed while it was being sent; its list has to give the same values each time"
+            }
             ValueError::Indicator => {
                 "DEFAULT and IGNORE exist in bulk executions on MariaDB alone, and long data does \
                  not exist there"

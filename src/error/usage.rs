@@ -56,6 +56,13 @@ pub enum UsageError {
         /// How many were given.
         given: usize,
     },
+    /// A value was to be sent for a parameter that the statement does not have. Nothing was sent.
+    NoSuchParameter {
+        /// The place asked for, from 0.
+        index: usize,
+        /// How many parameters the statement has.
+        statement: usize,
+    },
     /// A named parameter was given that the statement does not have. Nothing was sent.
     UnknownParameter {
         /// The name given.
@@ -206,6 +213,7 @@ impl UsageError {
             | Self::NotSupported { .. }
             | Self::Nul { .. }
             | Self::ParameterCount { .. }
+            | Self::NoSuchParameter { .. }
             | Self::UnknownParameter { .. }
             | Self::NamedParameter { .. }
             | Self::MixedParameters
@@ -265,18 +273,28 @@ impl fmt::Display for UsageError {
             }
             Self::ParameterCount { statement, given } => write!(
                 f,
-                "the statement has {statement} parameters, {given} were given: give one for each `?`"
+                "the statement has {}, {given} {} given: give one for each `?`",
+                counted(*statement, "parameter"),
+                if *given == 1 { "was" } else { "were" }
+            ),
+            Self::NoSuchParameter { index, statement } => write!(
+                f,
+                "there is no parameter {index}: the statement has {}, counted from 0",
+                counted(*statement, "parameter")
             ),
             Self::UnknownParameter { name, names } => {
                 let name = name.escape_debug();
                 write!(f, "the statement has no parameter `:{name}`; there are: {names}")
             }
             Self::NamedParameter { name, given } => {
-                write!(f, "the parameter `:{name}` was given {given} times: give it once")
+                match given {
+                    0 => write!(f, "the parameter `:{name}` was not given"),
+                    _ => write!(f, "the parameter `:{name}` was given {given} times: give it once"),
+                }
             }
             Self::MixedParameters => f.write_str(
-                "the statement has named parameters and `?`: use either, for the order would be \
-                 anybody's guess",
+                "the statement has both named parameters and `?`, whose order would be anybody's \
+                 guess: name all of them, or none",
             ),
             Self::OtherDatabase => f.write_str(
                 "the default database has changed since the statement was prepared, and to be \
@@ -310,7 +328,8 @@ impl fmt::Display for UsageError {
                 "the next row is being read in pieces: call `next_chunked` again to go on with it",
             ),
             Self::ColumnCount { row, wanted } => {
-                write!(f, "the row has {row} columns, the type it is decoded into has {wanted}")
+                let row = counted(*row, "column");
+                write!(f, "the row has {row}, the type it is decoded into has {wanted}")
             }
             Self::NoSuchColumn { name, columns } => write!(
                 f,
@@ -387,6 +406,12 @@ impl fmt::Display for UsageError {
             }
         }
     }
+}
+
+/// A number of things, in words.
+fn counted(count: usize, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{plural}")
 }
 
 impl std::error::Error for UsageError {}

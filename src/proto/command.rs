@@ -83,6 +83,10 @@ impl Connection {
     /// Executes a prepared statement; the reply is that of [`query`](Self::query), with rows of the
     /// binary protocol. `flags` are those of [`Execute`]. `parameters` appends what
     /// [`Parameters`](crate::wire::Parameters) describes; if it fails, nothing is sent.
+    ///
+    /// On MariaDB [`Execute::LAST_PREPARED`] executes what was prepared last, so that both commands
+    /// fit into one flight; if the preparation fails, both have an error to be read. Mind what
+    /// `protocol-spec/bulk-and-pipelining.md` says of error 1461 before you use it.
     pub fn execute(
         &mut self,
         statement: u32,

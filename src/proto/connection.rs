@@ -287,13 +287,13 @@ impl Connection {
                 None => return self.look_while_idle(),
                 Some(&(reply, sequence)) => {
                     self.begin_reply(sequence);
-                    match reply {
+                    match self.of_last_prepared(reply) {
                         // The definitions were those of the execution.
                         Reply::Fetch => {
                             self.format = Format::Binary;
                             State::Rows(reply)
                         }
-                        _ => State::Reply(reply),
+                        reply => State::Reply(reply),
                     }
                 }
             },

@@ -9,7 +9,7 @@ use super::connection::Connection;
 use super::exchange::Reply;
 use crate::columns::Columns;
 use crate::error::ProtocolErrorKind as Kind;
-use crate::wire::Capabilities;
+use crate::wire::{Capabilities, Execute};
 
 /// The definitions that the server takes for known, by statement: those that it sent last.
 #[derive(Debug, Default)]
@@ -56,6 +56,17 @@ impl Connection {
                 let known = known.map_or(0, |known| known.len());
                 Err(Kind::NoDefinitions { columns, known }.into())
             }
+        }
+    }
+
+    /// The reply, if it is to an execution of [`Execute::LAST_PREPARED`], as one to that
+    /// statement's: what the server takes for known is that (E-86).
+    pub(super) fn of_last_prepared(&self, reply: Reply) -> Reply {
+        match (reply, self.prepared) {
+            (Reply::Binary { statement: Execute::LAST_PREPARED }, Some(prepared)) => {
+                Reply::Binary { statement: prepared.statement }
+            }
+            _ => reply,
         }
     }
 

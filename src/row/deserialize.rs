@@ -4,39 +4,101 @@ use std::fmt;
 
 use serde::de::value::{BorrowedBytesDeserializer, BorrowedStrDeserializer};
 use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Unexpected,
-    Visitor,
+    Deserialize, DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, SeqAccess,
+    Unexpected, Visitor,
 };
 use serde::forward_to_deserialize_any;
 
-use super::{Cells, OwnedRow, Row, column_error};
+use super::{Cells, OwnedRow, Row, Walk, column_error};
+use crate::columns::ColumnInfo;
 use crate::error::{Error, Result, UsageError, ValueError};
-use crate::value::{FromValue, Kind, RawValue};
+use crate::value::{FromValue, Kind};
 use crate::wire::ColumnFlags;
+use crate::wire::binary_row::Layout;
 
 impl<'r> Row<'r> {
     /// Reads the row as a type that derives serde's `Deserialize`.
     ///
     /// Structs and maps take columns by name; tuples, tuple structs and sequences by place; any
     /// other type takes the value of the only column. Columns that the type does not know are
-    /// skipped, unless it has `deny_unknown_fields`.
+    /// skipped, unless it has `deny_unknown_fields`; two columns for one field are an error, and in
+    /// a map the last one of a name holds. Names count as they are, letters included.
     ///
     /// Values follow the rules of [`FromValue`], and `&str` and `&[u8]` borrow from the row. Enums
     /// of unit variants are read from text, `Vec<u8>` from bytes, `Vec<f32>` from a VECTOR; dates,
     /// times and DECIMAL are text, as servers show them.
     ///
-    /// Cost: no allocation beyond those of the type. Names are compared for every row, so
-    /// [`decode`](Self::decode) is faster.
+    /// Cost: no allocation beyond those of the type. Which column is which field is found out at
+    /// the second row of a result set, with one allocation and each value read once more, or as often
+    /// as there are second names (`alias`) before it, and holds for all further rows that are read
+    /// as the same type. Names are compared for every
+    /// row where that cannot be told: for maps, structs with `flatten`, a result set's second type,
+    /// and types whose own `Deserialize` takes names alone. Tuples by [`decode`](Self::decode) are
+    /// faster still.
     pub fn deserialize<T: Deserialize<'r>>(&self) -> Result<T> {
-        T::deserialize(RowDeserializer(*self)).map_err(|fault| match fault {
+        let (fields, of) = (self.columns.fields(), code_of::<T>());
+        let keys = fields.places(of).map_or(Keys::Names, Keys::Places);
+        match T::deserialize(RowDeserializer { row: *self, keys }) {
+            Ok(value) => {
+                if fields.note(of) {
+                    fields.keep(self.places_in::<T>());
+                }
+                Ok(value)
+            }
+            Err(fault) => Err(self.explain(fault)),
+        }
+    }
+
+    #[cold]
+    fn explain(&self, fault: Fault) -> Error {
+        match fault {
             Fault::Error(error) => error,
-            Fault::Message(message) => {
+            message => {
                 let columns = self.columns().names();
                 let message = format!("{message}; the columns are: {}", columns.escape_debug());
                 UsageError::Deserialize { message: message.into() }.into()
             }
-        })
+        }
     }
+
+    /// For each column the place of its field in the type, as the type itself proves it with this
+    /// row's values.
+    #[cold]
+    fn places_in<T: Deserialize<'r>>(&self) -> Box<[Option<u32>]> {
+        let mut cells = self.cells();
+        let places = self.columns.infos().iter().map(|_| {
+            let place = self.place_in::<T>(cells);
+            cells.skip().ok().and(place)
+        });
+        places.collect()
+    }
+
+    /// The place of the field that the next column is; `None` if only its name tells.
+    ///
+    /// Types that derive `Deserialize` take a field's place for its name, and refuse to take a field
+    /// twice. So each is offered this column's value by name, and then something at a place: it is
+    /// the same field if that is refused as the second of two. The place is that of the name among
+    /// all names, or before it, as many of them as are second names of a field before.
+    fn place_in<T: Deserialize<'r>>(&self, column: Cells<'r>) -> Option<u32> {
+        let mut before = 0;
+        loop {
+            let keys = Keys::Trial(Trial { column, before });
+            match T::deserialize(RowDeserializer { row: *self, keys }) {
+                Err(Fault::SameField(place)) => return u32::try_from(place).ok(),
+                Err(Fault::OtherField) => before += 1,
+                _ => return None,
+            }
+        }
+    }
+}
+
+/// Tells types apart: by the address of the code that takes them from a row, which is the same only
+/// for types that take them in the same way. (`TypeId` is not for types that borrow.)
+fn code_of<'r, T: Deserialize<'r>>() -> usize {
+    let code: fn(RowDeserializer<'r>) -> Result<T, Fault> = T::deserialize;
+    #[expect(clippy::as_conversions, reason = "the only way to an address")]
+    let address = code as *const ();
+    address.addr()
 }
 
 impl OwnedRow {
@@ -52,11 +114,21 @@ enum Fault {
     Error(Error),
     /// What serde says, not yet about a column.
     Message(String),
+    /// Several columns for a field.
+    Duplicate(&'static str),
+    /// A trial's outcome: the field that was tried is the column's, and at this place.
+    SameField(usize),
+    /// A trial's outcome: it is another one.
+    OtherField,
 }
 
 impl serde::de::Error for Fault {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self::Message(message.to_string())
+    }
+
+    fn duplicate_field(field: &'static str) -> Self {
+        Self::Duplicate(field)
     }
 }
 
@@ -65,6 +137,12 @@ impl fmt::Display for Fault {
         match self {
             Self::Error(error) => error.fmt(f),
             Self::Message(message) => f.write_str(message),
+            Self::Duplicate(field) => write!(
+                f,
+                "duplicate field `{}`: several columns are for it, so give them other names with `AS`",
+                field.escape_debug()
+            ),
+            Self::SameField(_) | Self::OtherField => f.write_str("a field was tried"),
         }
     }
 }
@@ -77,28 +155,57 @@ impl From<Error> for Fault {
     }
 }
 
-struct RowDeserializer<'r>(Row<'r>);
+struct RowDeserializer<'r> {
+    row: Row<'r>,
+    keys: Keys<'r>,
+}
+
+/// What a struct is told of each of its columns.
+#[derive(Clone, Copy)]
+enum Keys<'r> {
+    /// The name.
+    Names,
+    /// The field's place in the type, for each column where it is known.
+    Places(&'r [Option<u32>]),
+    /// It is told something else, to see what it does.
+    Trial(Trial<'r>),
+}
+
+/// See [`Row::place_in`].
+#[derive(Clone, Copy)]
+struct Trial<'r> {
+    /// In front of the column's value.
+    column: Cells<'r>,
+    /// How many places before that of its name is tried.
+    before: usize,
+}
 
 impl<'r> RowDeserializer<'r> {
-    /// The value of the only column.
-    fn only(self) -> Result<CellDeserializer<'r>, Fault> {
-        super::check_columns(&self.0, 1)?;
-        let mut cells = self.0.cells();
-        let cell = CellDeserializer::next(&mut cells)?;
+    /// Reads the value of the only column.
+    fn only<T>(
+        self,
+        read: impl FnOnce(CellDeserializer<'_, 'r>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        super::check_columns(&self.row, 1)?;
+        let mut cells = self.row.cells();
+        let value = deserialize_cell(&mut cells, read)?;
         cells.finish()?;
-        Ok(cell)
+        Ok(value)
     }
 
     fn walk(self) -> CellWalk<'r> {
-        CellWalk { cells: self.0.cells() }
+        let places = match self.keys {
+            Keys::Places(places) => places,
+            Keys::Names | Keys::Trial(_) => &[],
+        };
+        CellWalk { cells: self.row.cells(), places }
     }
 }
 
 macro_rules! only {
     ($($method:ident)+) => {
         $(fn $method<V: Visitor<'r>>(self, visitor: V) -> Result<V::Value, Fault> {
-            let cell = self.only()?;
-            cell.named(|cell| cell.$method(visitor))
+            self.only(|cell| cell.$method(visitor))
         })+
     };
 }
@@ -125,10 +232,13 @@ impl<'r> Deserializer<'r> for RowDeserializer<'r> {
     fn deserialize_struct<V: Visitor<'r>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        visitor.visit_map(self.walk())
+        match self.keys {
+            Keys::Trial(trial) => trial.run(fields, visitor),
+            _ => visitor.visit_map(self.walk()),
+        }
     }
 
     fn deserialize_seq<V: Visitor<'r>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -140,7 +250,7 @@ impl<'r> Deserializer<'r> for RowDeserializer<'r> {
         length: usize,
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        super::check_columns(&self.0, length)?;
+        super::check_columns(&self.row, length)?;
         visitor.visit_seq(self.walk())
     }
 
@@ -163,10 +273,10 @@ impl<'r> Deserializer<'r> for RowDeserializer<'r> {
 
     /// Of one column, the value or NULL; of several, the row.
     fn deserialize_option<V: Visitor<'r>>(self, visitor: V) -> Result<V::Value, Fault> {
-        if self.0.columns().len() != 1 {
+        if self.row.columns().len() != 1 {
             return visitor.visit_some(self);
         }
-        self.only()?.named(|cell| cell.deserialize_option(visitor))
+        self.only(|cell| cell.deserialize_option(visitor))
     }
 
     fn deserialize_unit_struct<V: Visitor<'r>>(
@@ -174,7 +284,7 @@ impl<'r> Deserializer<'r> for RowDeserializer<'r> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        self.only()?.named(|cell| cell.deserialize_unit_struct(name, visitor))
+        self.only(|cell| cell.deserialize_unit_struct(name, visitor))
     }
 
     fn deserialize_enum<V: Visitor<'r>>(
@@ -183,7 +293,7 @@ impl<'r> Deserializer<'r> for RowDeserializer<'r> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        self.only()?.named(|cell| cell.deserialize_enum(name, variants, visitor))
+        self.only(|cell| cell.deserialize_enum(name, variants, visitor))
     }
 
     fn deserialize_ignored_any<V: Visitor<'r>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -194,6 +304,8 @@ impl<'r> Deserializer<'r> for RowDeserializer<'r> {
 /// The values of a row in their order, with or without their names.
 struct CellWalk<'r> {
     cells: Cells<'r>,
+    /// See [`Keys::Places`].
+    places: &'r [Option<u32>],
 }
 
 impl CellWalk<'_> {
@@ -217,19 +329,86 @@ impl<'r> MapAccess<'r> for CellWalk<'r> {
         if self.is_over()? {
             return Ok(None);
         }
-        let name = name(&self.cells).map_or(&b""[..], |(_, name)| name);
-        match std::str::from_utf8(name) {
-            Ok(name) => seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some),
-            Err(_) => seed.deserialize(BorrowedBytesDeserializer::new(name)).map(Some),
+        let next = self.cells.infos.first().map_or(0, |info| info.place);
+        match self.places.get(next) {
+            Some(&Some(place)) => seed.deserialize(place.into_deserializer()).map(Some),
+            _ => deserialize_name(&self.cells, seed).map(Some),
         }
     }
 
     fn next_value_seed<V: DeserializeSeed<'r>>(&mut self, seed: V) -> Result<V::Value, Fault> {
-        CellDeserializer::next(&mut self.cells)?.named(|cell| seed.deserialize(cell))
+        deserialize_cell(&mut self.cells, |cell| seed.deserialize(cell))
     }
 
     fn size_hint(&self) -> Option<usize> {
         Some(self.cells.infos.len())
+    }
+}
+
+/// Gives the name of the column that is next.
+fn deserialize_name<'r, K: DeserializeSeed<'r>>(
+    cells: &Cells<'r>,
+    seed: K,
+) -> Result<K::Value, Fault> {
+    let name = name(cells).map_or(&b""[..], |(_, name)| name);
+    match std::str::from_utf8(name) {
+        Ok(name) => seed.deserialize(BorrowedStrDeserializer::new(name)),
+        Err(_) => seed.deserialize(BorrowedBytesDeserializer::new(name)),
+    }
+}
+
+impl<'r> Trial<'r> {
+    fn run<V: Visitor<'r>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        let Self { column, before } = self;
+        let (_, name) = name(&column).unwrap_or_default();
+        let place = fields.iter().position(|field| field.as_bytes() == name);
+        let Some(place) = place.and_then(|place| place.checked_sub(before)) else {
+            return Err(Fault::custom("no field has the name"));
+        };
+        let map = TrialMap { cells: column, place, keys: 0 };
+        visitor.visit_map(map).map_err(|fault| match fault {
+            Fault::Duplicate(_) => Fault::SameField(place),
+            other => other,
+        })
+    }
+}
+
+/// A column by its name, and then a field by its place.
+struct TrialMap<'r> {
+    cells: Cells<'r>,
+    place: usize,
+    /// How many keys were given.
+    keys: usize,
+}
+
+impl<'r> MapAccess<'r> for TrialMap<'r> {
+    type Error = Fault;
+
+    fn next_key_seed<K: DeserializeSeed<'r>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Fault> {
+        self.keys += 1;
+        match (self.keys, u32::try_from(self.place)) {
+            (1, _) => deserialize_name(&self.cells, seed).map(Some),
+            // Strict types refuse a place that no field has.
+            (2, Ok(place)) => {
+                let field = seed.deserialize(place.into_deserializer());
+                field.map(Some).map_err(|_: Fault| Fault::OtherField)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'r>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+        if self.keys > 1 {
+            return Err(Fault::OtherField);
+        }
+        deserialize_cell(&mut self.cells, |cell| seed.deserialize(cell))
     }
 }
 
@@ -243,7 +422,7 @@ impl<'r> SeqAccess<'r> for CellWalk<'r> {
         if self.is_over()? {
             return Ok(None);
         }
-        CellDeserializer::next(&mut self.cells)?.named(|cell| seed.deserialize(cell)).map(Some)
+        deserialize_cell(&mut self.cells, |cell| seed.deserialize(cell)).map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -257,50 +436,67 @@ fn name<'r>(cells: &Cells<'r>) -> Option<(usize, &'r [u8])> {
     Some((index, cells.row.columns.get(index)?.name_bytes()))
 }
 
-#[derive(Clone, Copy)]
-struct CellDeserializer<'r> {
-    /// The walk in front of this value, which knows its column.
-    before: Cells<'r>,
-    value: Option<RawValue<'r>>,
+/// Reads the next value as something; what serde says against it gets the column's name.
+#[inline(always)]
+fn deserialize_cell<'r, T>(
+    cells: &mut Cells<'r>,
+    read: impl FnOnce(CellDeserializer<'_, 'r>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let before = *cells;
+    let Some(info) = before.infos.first() else {
+        cells.skip()?;
+        return Err(Fault::custom("no value is left"));
+    };
+    let reader = CellDeserializer { cells: &mut *cells, info };
+    let value = read(reader).map_err(|fault| named(&before, fault));
+    // Who wanted nothing of the value, or could not read it, did not take it, and may go on.
+    if cells.infos.len() == before.infos.len() {
+        *cells = before;
+        if let Err(error) = cells.skip() {
+            // There is nothing to go on with.
+            (cells.walk, cells.infos) = (Walk::Broken, &[]);
+            return value.and(Err(error.into()));
+        }
+    }
+    value
 }
 
-impl<'r> CellDeserializer<'r> {
-    fn next(cells: &mut Cells<'r>) -> Result<Self, Fault> {
-        let before = *cells;
-        let (info, bytes) = cells.next_value()?;
-        let format = before.row.format;
-        Ok(Self { before, value: bytes.map(|bytes| RawValue::new(bytes, info, format)) })
+/// Says which column a fault is about: the one behind `cells`.
+#[cold]
+fn named(cells: &Cells<'_>, fault: Fault) -> Fault {
+    if let Fault::Error(error) = fault {
+        return Fault::Error(error);
+    }
+    let (index, name) = name(cells).unwrap_or_default();
+    let name = String::from_utf8_lossy(name);
+    let message = format!("column {index} `{}`: {fault}", name.escape_debug());
+    Fault::Error(UsageError::Deserialize { message: message.into() }.into())
+}
+
+/// The next value of a row; what reads it goes past it.
+struct CellDeserializer<'c, 'r> {
+    cells: &'c mut Cells<'r>,
+    info: &'r ColumnInfo,
+}
+
+impl<'r> CellDeserializer<'_, 'r> {
+    fn read<T: FromValue<'r>>(self) -> Result<T, Fault> {
+        self.cells.read().map_err(Fault::Error)
     }
 
-    /// Does something with the value; what serde says against it gets the column's name.
-    fn named<T>(self, read: impl FnOnce(Self) -> Result<T, Fault>) -> Result<T, Fault> {
-        read(self).map_err(|fault| match fault {
-            Fault::Error(error) => Fault::Error(error),
-            Fault::Message(message) => {
-                let (index, name) = name(&self.before).unwrap_or_default();
-                let name = String::from_utf8_lossy(name);
-                let message = format!("column {index} `{}`: {message}", name.escape_debug());
-                Fault::Error(UsageError::Deserialize { message: message.into() }.into())
-            }
-        })
-    }
-
-    fn read<T: FromValue<'r>>(&self) -> Result<T, Fault> {
-        let value = match self.value {
-            Some(value) => T::from_value(value),
-            None => T::from_null(),
+    /// Goes past the value if it is NULL.
+    fn take_null(&mut self) -> Result<bool, Fault> {
+        let null = match &mut self.cells.walk {
+            Walk::Text(walk) => walk.cells.next_is_null(),
+            Walk::Binary(walk) if self.info.layout != Layout::Nothing => walk.cells.next_is_null(),
+            // A column of the type NULL has no bit of its own.
+            Walk::Binary(_) => return Ok(self.cells.next_value()?.1.is_none()),
+            Walk::Broken => return Err(self.cells.row_error().into()),
         };
-        value.map_err(|reason| self.error::<T>(reason))
-    }
-
-    fn error<T>(&self, reason: ValueError) -> Fault {
-        let before = &self.before;
-        let rust_type = std::any::type_name::<T>();
-        Fault::Error(column_error(before.row.columns, before.index(), reason, rust_type))
-    }
-
-    fn kind(&self) -> Option<Kind> {
-        self.value.map(|value| value.kind())
+        if null {
+            self.cells.infos = self.cells.infos.get(1..).unwrap_or_default();
+        }
+        Ok(null)
     }
 }
 
@@ -312,7 +508,7 @@ macro_rules! numbers {
     };
 }
 
-impl<'r> Deserializer<'r> for CellDeserializer<'r> {
+impl<'r> Deserializer<'r> for CellDeserializer<'_, 'r> {
     type Error = Fault;
 
     numbers! {
@@ -333,10 +529,12 @@ impl<'r> Deserializer<'r> for CellDeserializer<'r> {
         deserialize_byte_buf visit_borrowed_bytes &'r [u8];
     }
 
-    fn deserialize_any<V: Visitor<'r>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let Some(value) = self.value else { return visitor.visit_unit() };
-        match value.kind() {
-            Kind::Integer if value.flags().contains(ColumnFlags::UNSIGNED) => {
+    fn deserialize_any<V: Visitor<'r>>(mut self, visitor: V) -> Result<V::Value, Fault> {
+        if self.take_null()? {
+            return visitor.visit_unit();
+        }
+        match self.info.kind {
+            Kind::Integer if self.info.flags.contains(ColumnFlags::UNSIGNED) => {
                 self.deserialize_u64(visitor)
             }
             Kind::Integer => self.deserialize_i64(visitor),
@@ -349,8 +547,8 @@ impl<'r> Deserializer<'r> for CellDeserializer<'r> {
     }
 
     fn deserialize_str<V: Visitor<'r>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.kind() {
-            Some(Kind::Integer | Kind::Float | Kind::Double | Kind::Temporal) => {
+        match self.info.kind {
+            Kind::Integer | Kind::Float | Kind::Double | Kind::Temporal => {
                 visitor.visit_string(self.read()?)
             }
             _ => visitor.visit_borrowed_str(self.read()?),
@@ -369,18 +567,16 @@ impl<'r> Deserializer<'r> for CellDeserializer<'r> {
         self.deserialize_str(visitor)
     }
 
-    fn deserialize_option<V: Visitor<'r>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.value {
-            None => visitor.visit_none(),
-            Some(_) => visitor.visit_some(self),
-        }
+    fn deserialize_option<V: Visitor<'r>>(mut self, visitor: V) -> Result<V::Value, Fault> {
+        if self.take_null()? { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
-    fn deserialize_unit<V: Visitor<'r>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.value {
-            None => visitor.visit_unit(),
-            Some(_) => Err(self.error::<()>(ValueError::Type)),
+    fn deserialize_unit<V: Visitor<'r>>(mut self, visitor: V) -> Result<V::Value, Fault> {
+        if self.take_null()? {
+            return visitor.visit_unit();
         }
+        let (cells, rust_type) = (&*self.cells, std::any::type_name::<()>());
+        Err(column_error(cells.row.columns, cells.index(), ValueError::Type, rust_type).into())
     }
 
     fn deserialize_unit_struct<V: Visitor<'r>>(

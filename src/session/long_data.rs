@@ -34,10 +34,9 @@ impl Session {
         mut input: impl Input,
     ) -> Result<u64> {
         self.check_owner(statement)?;
-        let parameters = statement.parameters();
-        if usize::from(parameter) >= parameters {
-            let given = usize::from(parameter) + 1;
-            return Err(UsageError::ParameterCount { statement: parameters, given }.into());
+        let (index, parameters) = (usize::from(parameter), statement.parameters());
+        if index >= parameters {
+            return Err(UsageError::NoSuchParameter { index, statement: parameters }.into());
         }
         self.settle().await?;
         let id = self.handle(statement).await?.id();

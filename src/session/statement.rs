@@ -198,13 +198,16 @@ impl Closing {
 
 impl Session {
     /// Prepares a statement. Cost: one round trip. Cancel-safe: see [`Session`].
+    ///
+    /// At the server's limit of statements (error 1461) the session gives back those that only its
+    /// cache keeps, and tries once more.
     pub async fn prepare(&mut self, sql: &str) -> Result<Statement> {
         let span = Span::on("prepare", self);
         span.run(self.prepare_now(sql)).await
     }
 
     async fn prepare_now(&mut self, sql: &str) -> Result<Statement> {
-        let first = self.prepare_handle(sql).await?;
+        let first = self.prepare_or_evict(sql).await?;
         let parameters = self.connection.prepared().unwrap_or_default().parameters;
         let prepared = Prepared {
             sql: sql.into(),
@@ -280,22 +283,16 @@ impl Session {
         }
         // Room is made before: at a server's limit there would be none for the new one (E-90).
         self.statements.make_room();
-        let statement = match self.prepare(sql).await {
-            Err(error) if is_code(&error, TOO_MANY_STATEMENTS) => {
-                // Nothing was executed: give the server back what this session has, and try again.
-                self.statements.clear();
-                self.prepare(sql).await?
-            }
-            prepared => prepared?,
-        };
+        let statement = self.prepare(sql).await?;
         self.statements.put(sql, &statement);
         Ok((statement, false))
     }
 
-    /// [`prepare_handle`](Self::prepare_handle) that makes room on the server if there is none.
+    /// [`prepare_handle`](Self::prepare_handle) that makes room on the server if there is none:
+    /// nothing was executed, so it is tried again.
     async fn prepare_or_evict(&mut self, sql: &str) -> Result<Handle> {
         match self.prepare_handle(sql).await {
-            Err(error) if is_code(&error, TOO_MANY_STATEMENTS) => {
+            Err(error) if is_code(&error, TOO_MANY_STATEMENTS) && !self.statements.is_empty() => {
                 self.statements.clear();
                 self.prepare_handle(sql).await
             }
@@ -411,6 +408,10 @@ impl StatementCache {
 
     fn remove_id(&mut self, id: u32) {
         self.entries.retain(|_, entry| entry.statement.handles().all(|handle| handle.id != id));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     fn clear(&mut self) {

@@ -58,7 +58,8 @@ pub struct Time {
 }
 
 impl Date {
-    /// A date, not checked against a calendar.
+    /// A date, not checked against a calendar. Parts that no date has, such as a month 13, are an
+    /// error as soon as it is sent.
     #[must_use]
     pub const fn new(year: u16, month: u8, day: u8) -> Self {
         Self { year, month, day }
@@ -111,7 +112,7 @@ impl Date {
 }
 
 impl DateTime {
-    /// A date and a time of day, not checked.
+    /// A date and a time of day, not checked before it is sent.
     #[must_use]
     pub const fn new(date: Date, hour: u8, minute: u8, second: u8, microsecond: u32) -> Self {
         Self { date, hour, minute, second, microsecond }
@@ -151,6 +152,11 @@ impl DateTime {
         }
     }
 
+    /// The value, if its parts are within what servers know.
+    pub(super) fn in_range(self) -> Result<Self, ValueError> {
+        self.checked().map_err(|_| ValueError::Range)
+    }
+
     /// The binary form has 0, 4, 7 or 11 bytes; what is missing is zero.
     fn from_binary(bytes: &[u8]) -> Result<Self, ValueError> {
         let mut value = Self::default();
@@ -169,7 +175,7 @@ impl DateTime {
 }
 
 impl Time {
-    /// A span, not checked.
+    /// A span, not checked before it is sent.
     #[must_use]
     pub const fn new(
         negative: bool,
@@ -233,6 +239,11 @@ impl Time {
             && self.seconds < 60
             && self.microseconds < MICROSECONDS;
         if fits { Ok(self) } else { Err(ValueError::Malformed) }
+    }
+
+    /// The span, if its parts are within what servers know.
+    pub(super) fn in_range(self) -> Result<Self, ValueError> {
+        self.checked().map_err(|_| ValueError::Range)
     }
 
     /// The binary form has 0, 8 or 12 bytes: sign, days, and a clock.
@@ -383,6 +394,7 @@ fn write_fraction(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::ToValue;
     use crate::value::text::tests::{read, read_binary};
 
     #[test]
@@ -477,6 +489,32 @@ mod tests {
         let value: DateTime = "2024-02-29 01:02:03.120000".parse().unwrap();
         assert_eq!(format!("{value:.3}"), "2024-02-29 01:02:03.120");
         assert_eq!(format!("{value:.0}"), "2024-02-29 01:02:03");
+    }
+
+    /// Servers would make a zero date of them, or refuse them in their own ways.
+    #[test]
+    fn what_no_server_has_is_not_written() {
+        let written = |value: &dyn ToValue| value.write(&mut Vec::new());
+        let day = |month, day| Date::new(2024, month, day);
+        let clock = |hour, minute, second, microsecond| {
+            DateTime::new(day(2, 31), hour, minute, second, microsecond)
+        };
+        for value in [day(13, 1), day(1, 32), Date::new(10_000, 1, 1)] {
+            assert_eq!(written(&value), Err(ValueError::Range));
+        }
+        for value in [clock(24, 0, 0, 0), clock(0, 60, 0, 0), clock(0, 0, 60, 0)] {
+            assert_eq!(written(&value), Err(ValueError::Range));
+        }
+        assert_eq!(written(&clock(0, 0, 0, MICROSECONDS)), Err(ValueError::Range));
+        assert_eq!(written(&clock(23, 59, 59, MICROSECONDS - 1)), Ok(()));
+        for (hours, minutes, seconds, microseconds) in
+            [(839, 0, 0, 0), (0, 60, 0, 0), (0, 0, 60, 0), (0, 0, 0, MICROSECONDS)]
+        {
+            let time = Time::new(true, hours, minutes, seconds, microseconds);
+            assert_eq!(written(&time), Err(ValueError::Range));
+        }
+        assert_eq!(written(&Time::new(true, 838, 59, 59, MICROSECONDS - 1)), Ok(()));
+        assert_eq!(written(&Date::default()), Ok(()));
     }
 
     #[test]

@@ -19,13 +19,14 @@ use crate::wire::writer::Put;
 /// | `f32`, `f64` | FLOAT, DOUBLE; NaN and infinities are errors, for servers have none |
 /// | `str`, `String` | VARCHAR |
 /// | `[u8]`, `Vec<u8>` | BLOB |
-/// | [`Date`], [`DateTime`], [`Time`], [`Decimal`], [`Value`] | what they say |
+/// | [`Date`], [`DateTime`], [`Time`], [`Decimal`], [`Value`] | what they say; a month 13 and the like are errors, for servers make a zero date of them |
 /// | `Ipv4Addr`, `Ipv6Addr`, `IpAddr` | VARCHAR: the address as text, which INET4 and INET6 take |
 /// | `[f32]`, `Vec<f32>`, `[f32; N]` | BLOB: the form of a VECTOR on every server that has one |
 /// | `Option<T>` | `T`, or NULL |
 ///
 /// Some values are the servers' own to refuse: MySQL 9.7 takes no TIME of 838 hours and a fraction,
-/// and gives NULL for `CAST(? AS CHAR)` of a TIME; MariaDB's VECTOR does not take `f32::MAX`.
+/// and gives NULL for `CAST(? AS CHAR)` of a TIME; MariaDB's VECTOR takes none whose squares add up
+/// to more than `f32::MAX`, and without its strict mode makes zeros of it.
 ///
 /// With the features of the same names:
 ///
@@ -68,7 +69,8 @@ pub enum Presence {
 }
 
 /// Stands in the place of a parameter whose value was sent by `Session::send_long_data`: it is
-/// declared here, and not written again (K-15).
+/// declared here, and not written again (K-15). If nothing was sent, servers refuse the execution:
+/// MySQL with error 1835, MariaDB with 1210.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LongData;
 
@@ -219,7 +221,7 @@ impl ToValue for DateTime {
 
     /// The shortest form that says all.
     fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
-        let Self { date, hour, minute, second, microsecond } = *self;
+        let Self { date, hour, minute, second, microsecond } = self.in_range()?;
         let length = match (hour, minute, second, microsecond) {
             (0, 0, 0, 0) if date.is_zero() => 0,
             (0, 0, 0, 0) => 4,
@@ -247,7 +249,7 @@ impl ToValue for Time {
     }
 
     fn write(&self, out: &mut Vec<u8>) -> Result<(), ValueError> {
-        let Self { negative, hours, minutes, seconds, microseconds } = *self;
+        let Self { negative, hours, minutes, seconds, microseconds } = self.in_range()?;
         if (hours, minutes, seconds, microseconds) == (0, 0, 0, 0) {
             out.push(0);
             return Ok(());

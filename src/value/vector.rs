@@ -14,7 +14,7 @@ impl<'r> FromValue<'r> for Vec<f32> {
             return Err(ValueError::Type);
         }
         let (numbers, []) = value.bytes().as_chunks() else {
-            return Err(ValueError::Malformed);
+            return Err(ValueError::VectorLength);
         };
         Ok(numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
     }
@@ -76,7 +76,7 @@ mod tests {
         let vectors = |bytes: &[u8], column_type| read::<Vec<f32>>(bytes, column_type);
         for length in [1, 2, 3, 5, 7] {
             let cut = vectors(&bytes[..length], ColumnType::VECTOR);
-            assert_eq!(cut, Err(ValueError::Malformed), "length {length}");
+            assert_eq!(cut, Err(ValueError::VectorLength), "length {length}");
         }
         assert_eq!(read(&bytes[..3], ColumnType::VECTOR), Ok(bytes[..3].to_vec()));
         assert_eq!(vectors(&bytes, ColumnType::GEOMETRY), Err(ValueError::Type));

@@ -132,6 +132,10 @@ impl<'a> Execute<'a> {
     /// Asks for a server-side cursor.
     pub const CURSOR_READ_ONLY: u8 = 1;
 
+    /// Stands for the statement prepared last; MariaDB only, with
+    /// [`MARIADB_STMT_BULK_OPERATIONS`](super::Capabilities::MARIADB_STMT_BULK_OPERATIONS) (K-23).
+    pub const LAST_PREPARED: u32 = u32::MAX;
+
     /// The number of parameters and attributes is in front of them (K-11).
     pub const PARAMETER_COUNT_AVAILABLE: u8 = 8;
 

@@ -65,7 +65,7 @@ fn e74_vectors_round_trip() {
             assert_eq!(numbers, [1.0, -2.0]);
         }
         let odd: mywire::Result<Vec<f32>> = session.fetch_one("SELECT x'000000'", ()).await;
-        assert_eq!(reason(odd), ValueError::Malformed);
+        assert_eq!(reason(odd), ValueError::VectorLength);
         usable(&mut session).await;
     });
 }

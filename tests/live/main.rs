@@ -29,6 +29,7 @@ mod servers;
 
 mod accounts;
 mod attributes;
+mod bad_input;
 mod bulk;
 mod calls;
 mod capture;
@@ -45,6 +46,7 @@ mod greeting;
 mod ladder;
 mod large;
 mod large_values;
+mod last_prepared;
 mod leaving;
 mod load_local;
 mod login_matrix;

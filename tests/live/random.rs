@@ -1,6 +1,6 @@
 //! Random values of every type through parameters and both protocols.
 
-use mywire::{Date, DateTime, OwnedRow, Time, Value};
+use mywire::{Date, DateTime, OwnedRow, Session, Time, Value};
 use proptest::collection::vec;
 use proptest::num::{f32, f64};
 use proptest::prelude::*;
@@ -38,7 +38,14 @@ fn time() -> impl Strategy<Value = Time> {
     )
 }
 
-fn columns() -> Vec<Column> {
+fn timestamp() -> impl Strategy<Value = DateTime> {
+    let day = (1971_u16..=2037, 1_u8..=12, 1_u8..=28).prop_map(|(y, m, d)| Date::new(y, m, d));
+    (day, 0_u8..24, 0_u8..60, 0_u8..60, fraction())
+        .prop_map(|(day, h, m, s, us)| DateTime::new(day, h, m, s, us))
+}
+
+/// The types that the session's server has, and what may be written into each.
+async fn columns(session: &mut Session) -> Vec<Column> {
     fn value<T: Into<Value> + std::fmt::Debug + 'static>(
         strategy: impl Strategy<Value = T> + 'static,
     ) -> BoxedStrategy<Value> {
@@ -48,13 +55,25 @@ fn columns() -> Vec<Column> {
     let finite64 = f64::NORMAL | f64::ZERO;
     let decimal = "-?[1-9][0-9]{0,34}(\\.[0-9]{1,30})?"
         .prop_map(|text| text.parse::<mywire::Decimal>().unwrap());
-    vec![
+    let text = |pattern: &'static str| value(pattern.prop_map(String::from));
+    let json = vec(any::<i32>(), 0..5).prop_map(|list| format!("{list:?}"));
+    let numbers = |count| vec(finite64, count);
+    let point = numbers(2).prop_map(|place| {
+        let head = b"\0\0\0\0\x01\x01\0\0\0".to_vec();
+        place.iter().fold(head, |bytes, number| [&bytes[..], &number.to_le_bytes()].concat())
+    });
+    let mut columns = vec![
         ("TINYINT", value(any::<i8>())),
+        ("TINYINT UNSIGNED", value(any::<u8>())),
+        ("SMALLINT", value(any::<i16>())),
         ("SMALLINT UNSIGNED", value(any::<u16>())),
         ("MEDIUMINT", value(-8_388_608_i32..=8_388_607)),
+        ("MEDIUMINT UNSIGNED", value(0_u32..=16_777_215)),
+        ("INT", value(any::<i32>())),
         ("INT UNSIGNED", value(any::<u32>())),
         ("BIGINT", value(any::<i64>())),
         ("BIGINT UNSIGNED", value(any::<u64>())),
+        ("BIT(9)", value(0_u16..512)),
         ("BIT(64)", value(any::<u64>())),
         ("YEAR", value(1901_u16..=2155)),
         ("DOUBLE", value(finite64)),
@@ -62,17 +81,51 @@ fn columns() -> Vec<Column> {
         ("DECIMAL(65,30)", value(decimal)),
         ("DATE", value(date())),
         ("DATETIME(6)", value(datetime())),
+        ("TIMESTAMP(6) NULL", value(timestamp())),
         ("TIME(6)", value(time())),
         ("VARCHAR(100)", value(vec(any::<char>(), 0..100).prop_map(String::from_iter))),
+        ("CHAR(20)", text("[a-zäöü€😀]{0,20}")),
+        ("TINYTEXT", text("[ -~]{0,50}")),
+        ("TEXT", value(vec(any::<char>(), 0..300).prop_map(String::from_iter))),
+        ("MEDIUMTEXT", text("[a-z ]{0,300}")),
+        ("LONGTEXT", text("[a-z ]{0,300}")),
+        ("ENUM('one','zwölf','')", text("one|zwölf")),
+        ("SET('a','b','c')", text("|a|b|c|a,b|a,c|b,c|a,b,c")),
+        ("JSON", value(json)),
+        ("BINARY(8)", value(vec(any::<u8>(), 8))),
+        ("VARBINARY(300)", value(vec(any::<u8>(), 0..300))),
+        ("TINYBLOB", value(vec(any::<u8>(), 0..255))),
         ("BLOB", value(vec(any::<u8>(), 0..600))),
-    ]
+        ("MEDIUMBLOB", value(vec(any::<u8>(), 0..600))),
+        ("LONGBLOB", value(vec(any::<u8>(), 0..600))),
+        ("POINT", value(point)),
+    ];
+    if session.is_mariadb() {
+        columns
+            .push(("UUID", text("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}")));
+        let v4 = any::<std::net::Ipv4Addr>().prop_map(|address| address.to_string());
+        columns.push(("INET4", value(v4)));
+        let v6 = vec(1_u16.., 8).prop_map(|parts| {
+            let parts: [u16; 8] = parts.try_into().unwrap();
+            std::net::Ipv6Addr::from(parts).to_string()
+        });
+        columns.push(("INET6", value(v6)));
+    }
+    if !session.is_mariadb() || session.execute("SELECT VEC_FromText('[1]')", ()).await.is_ok() {
+        // The squares have to fit into a float on MariaDB.
+        let vector = vec(-1e18_f32..1e18, 3);
+        let bytes =
+            vector.prop_map(|v| v.iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<u8>>());
+        columns.push(("VECTOR(3)", value(bytes)));
+    }
+    columns
 }
 
 #[test]
 fn random_values_of_every_type_come_back() {
     each_server(async |target| {
         let mut session = lenient(target).await;
-        let columns = columns();
+        let columns = columns(&mut session).await;
         let types: Vec<String> =
             columns.iter().enumerate().map(|(i, (sql, _))| format!("c{i} {sql}")).collect();
         let create =

@@ -148,15 +148,31 @@ fn e90_at_the_servers_limit_the_cache_is_given_back_first() {
                 }
                 server.send(server.reply().err(1461, "too many")).await;
             }
+            // With nothing in the cache there is no second attempt.
+            server.expect(Command::StmtPrepare(b"d")).await;
+            server.send(server.reply().err(1461, "too many")).await;
+            // A preparation by hand gets the cache's room as well.
+            expect_prepare(&mut server, "e ?", 3, 1).await;
+            server.command().await;
+            server.send(server.reply().ok()).await;
+            server.expect(Command::StmtPrepare(b"f")).await;
+            server.send(server.reply().err(1461, "too many")).await;
+            server.expect(Command::StmtClose(3)).await;
+            expect_prepare(&mut server, "f", 4, 0).await;
             server.echo().await;
         })
         .await;
         session.execute("a ?", (1,)).await.unwrap();
         session.execute("b ?", (1,)).await.unwrap();
-        let error = session.execute("c ?", (1,)).await.unwrap_err();
-        assert_eq!(error.as_server().unwrap().code(), 1461);
+        for attempt in
+            [session.execute("c ?", (1,)).await.map(drop), session.prepare("d").await.map(drop)]
+        {
+            assert_eq!(attempt.unwrap_err().as_server().unwrap().code(), 1461);
+        }
+        session.execute("e ?", (1,)).await.unwrap();
+        let f = session.prepare("f").await.unwrap();
         assert_in_step(&mut session).await;
-        drop(session);
+        drop((session, f));
         script.done().await;
     });
 }

@@ -208,3 +208,253 @@ fn untyped_targets_get_what_the_column_is() {
         [Any::Number(-1), Any::Double(1.5), text("1.50"), text("2024-02-29"), Any::Nothing(())]
     );
 }
+
+/// For each column the place of its field that the rows' second deserialization found out.
+fn places<T: for<'r> Deserialize<'r>>(row: &OwnedRow) -> Option<Vec<Option<u32>>> {
+    assert!(row.deserialize::<T>().is_ok());
+    assert_eq!(row.columns.fields().places(code_of::<T>()), None, "one row does not pay");
+    assert!(row.deserialize::<T>().is_ok());
+    let places = row.columns.fields().places(code_of::<T>()).map(<[_]>::to_vec);
+    assert!(row.deserialize::<T>().is_ok());
+    places
+}
+
+fn numbers(names: &[&str]) -> OwnedRow {
+    let digits: Vec<String> = (1..=names.len()).map(|digit| digit.to_string()).collect();
+    let cells: Vec<Cell<'_>> = names
+        .iter()
+        .zip(&digits)
+        .map(|(name, digit)| (name.as_bytes(), ColumnType::LONG, Some(digit.as_bytes())))
+        .collect();
+    row(&cells)
+}
+
+#[test]
+fn fields_are_found_once_per_result_set() {
+    let row = row(&USER);
+    for _ in 0..4 {
+        let user: User<'_> = row.deserialize().unwrap();
+        assert_eq!((user.name, user.id, user.size), ("Ada", Id(7), Size::Large));
+        assert_eq!((&*user.born, user.letter, user.more), ("0000-00-00", 'ü', 0));
+    }
+    let places = row.columns.fields().places(code_of::<User<'_>>()).unwrap();
+    let some =
+        [1, 0, u32::MAX, 2, 3, 4, 5, 6, 7, 8].map(|place| (place != u32::MAX).then_some(place));
+    assert_eq!(places, some);
+    // The rows can be read as another type all the same.
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Other {
+        #[serde(rename = "name")]
+        id: String,
+    }
+    for _ in 0..3 {
+        assert_eq!(row.deserialize::<Other>().unwrap(), Other { id: "Ada".into() });
+        assert_eq!(row.deserialize::<User<'_>>().unwrap().name, "Ada");
+    }
+    assert_eq!(row.columns.fields().places(code_of::<Other>()), None);
+}
+
+#[test]
+fn renamed_skipped_and_aliased_fields_are_found() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    struct Odd {
+        #[serde(skip)]
+        nothing: u8,
+        #[serde(alias = "a1", alias = "a2")]
+        first_one: u8,
+        #[serde(alias = "zz")]
+        second: u8,
+        third: Option<u8>,
+        #[serde(default)]
+        fourth: u8,
+    }
+    let odd =
+        |first_one, second, third, fourth| Odd { nothing: 0, first_one, second, third, fourth };
+    for (names, expected) in [
+        (&["firstOne", "second", "third", "fourth"][..], odd(1, 2, Some(3), 4)),
+        (&["fourth", "zz", "a2"], odd(3, 2, None, 1)),
+        (&["third", "second", "a1"], odd(3, 2, Some(1), 0)),
+    ] {
+        let row = numbers(names);
+        let places = places::<Odd>(&row).unwrap();
+        let place = |name: &&str| match *name {
+            "firstOne" | "a1" | "a2" => Some(0),
+            "second" | "zz" => Some(1),
+            "third" => Some(2),
+            _ => Some(3),
+        };
+        assert_eq!(places, names.iter().map(place).collect::<Vec<_>>());
+        assert_eq!(row.deserialize::<Odd>().unwrap(), expected);
+    }
+    for (names, wrong) in [
+        (
+            &["a1", "second", "a2"][..],
+            "the row cannot be deserialized: duplicate field `firstOne`: several columns are for it, \
+             so give them other names with `AS`; the columns are: `a1`, `second`, `a2`",
+        ),
+        (&["a1"], "the row cannot be deserialized: missing field `second`; the columns are: `a1`"),
+    ] {
+        let row = numbers(names);
+        for _ in 0..3 {
+            assert_eq!(error::<Odd>(&row), wrong);
+        }
+        assert_eq!(row.columns.fields().places(code_of::<Odd>()), None);
+    }
+    assert!(error::<Odd>(&numbers(&["a1", "nothing"])).contains("unknown field `nothing`"));
+}
+
+#[test]
+fn options_and_newtypes_of_structs_are_found_too() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Pair {
+        b: u8,
+        a: u8,
+    }
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Wrapped(Option<Pair>);
+    let row = numbers(&["a", "b", "c"]);
+    assert_eq!(places::<Wrapped>(&row), Some(vec![Some(1), Some(0), None]));
+    assert_eq!(row.deserialize::<Wrapped>().unwrap(), Wrapped(Some(Pair { b: 2, a: 1 })));
+}
+
+#[test]
+fn where_only_names_tell_they_are_compared() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Rest {
+        b: u8,
+    }
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Flat {
+        a: u8,
+        #[serde(flatten)]
+        rest: Rest,
+    }
+    let row = numbers(&["b", "a"]);
+    assert_eq!(places::<Flat>(&row), Some(vec![None, None]));
+    assert_eq!(row.deserialize::<Flat>().unwrap(), Flat { a: 2, rest: Rest { b: 1 } });
+    let row = numbers(&["b", "a"]);
+    assert_eq!(places::<BTreeMap<String, u8>>(&row), Some(vec![None, None]));
+    let row = numbers(&["b", "a"]);
+    assert_eq!(places::<(u8, u8)>(&row), Some(vec![None, None]));
+    assert_eq!(row.deserialize::<(u8, u8)>().unwrap(), (1, 2));
+    // Types whose own code takes names alone, or counts in its own way.
+    let row = numbers(&["b", "a"]);
+    assert_eq!(places::<ByHand<false>>(&row), Some(vec![None, None]));
+    assert_eq!(row.deserialize::<ByHand<false>>().unwrap(), ByHand { a: 2, b: 1 });
+    let row = numbers(&["b", "a"]);
+    assert_eq!(places::<ByHand<true>>(&row), Some(vec![None, Some(0)]));
+    assert_eq!(row.deserialize::<ByHand<true>>().unwrap(), ByHand { a: 2, b: 1 });
+}
+
+/// What cannot be read is left behind by those who do not mind.
+#[test]
+fn values_that_do_not_fit_do_not_stop_who_goes_on() {
+    #[derive(Debug, PartialEq)]
+    struct Fitting(Vec<u8>);
+
+    impl<'r> Deserialize<'r> for Fitting {
+        fn deserialize<D: Deserializer<'r>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Any;
+
+            impl<'r> Visitor<'r> for Any {
+                type Value = Fitting;
+
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("numbers")
+                }
+
+                fn visit_map<A: MapAccess<'r>>(self, mut map: A) -> Result<Fitting, A::Error> {
+                    let mut fitting = Vec::new();
+                    while map.next_key::<&str>()?.is_some() {
+                        fitting.extend(map.next_value::<u8>());
+                    }
+                    Ok(Fitting(fitting))
+                }
+            }
+
+            deserializer.deserialize_map(Any)
+        }
+    }
+    let column = |value| (&b"a"[..], ColumnType::LONG, value);
+    let values = [Some(&b"1"[..]), Some(b"300"), None, Some(b"x"), Some(b"5")].map(column);
+    assert_eq!(row(&values).deserialize::<Fitting>().unwrap(), Fitting(vec![1, 5]));
+    // A row that ends too early is an error for everybody.
+    let short = row(&values);
+    let payload = &short.payload[..short.payload.len() - 4];
+    let short = Row::new(payload, &short.columns, Format::Text).to_owned();
+    assert!(error::<Fitting>(&short).contains("the server sent a row"));
+}
+
+/// Its fields are `b` and `a` to serde; by place, if at all, it takes them the other way round.
+#[derive(Debug, PartialEq)]
+struct ByHand<const PLACES: bool> {
+    a: u8,
+    b: u8,
+}
+
+enum Key {
+    A,
+    B,
+}
+
+impl<'r> Deserialize<'r> for Key {
+    fn deserialize<D: Deserializer<'r>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+
+        impl Visitor<'_> for Keys {
+            type Value = Key;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Key, E> {
+                Ok(if name == "a" { Key::A } else { Key::B })
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, place: u64) -> Result<Key, E> {
+                Ok(if place == 0 { Key::A } else { Key::B })
+            }
+        }
+
+        deserializer.deserialize_identifier(Keys)
+    }
+}
+
+impl<'r, const PLACES: bool> Deserialize<'r> for ByHand<PLACES> {
+    fn deserialize<D: Deserializer<'r>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<const PLACES: bool>;
+
+        impl<'r, const PLACES: bool> Visitor<'r> for Fields<PLACES> {
+            type Value = ByHand<PLACES>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("two numbers")
+            }
+
+            fn visit_map<A: MapAccess<'r>>(self, mut map: A) -> Result<ByHand<PLACES>, A::Error> {
+                let (mut a, mut b) = (None, None);
+                if !PLACES {
+                    while let Some((key, number)) = map.next_entry::<&str, u8>()? {
+                        *if key == "a" { &mut a } else { &mut b } = Some(number);
+                    }
+                } else {
+                    while let Some(key) = map.next_key::<Key>()? {
+                        let (field, name) = match key {
+                            Key::A => (&mut a, "a"),
+                            Key::B => (&mut b, "b"),
+                        };
+                        if field.is_some() {
+                            return Err(A::Error::duplicate_field(name));
+                        }
+                        *field = Some(map.next_value()?);
+                    }
+                }
+                Ok(ByHand { a: a.unwrap(), b: b.unwrap() })
+            }
+        }
+
+        deserializer.deserialize_struct("ByHand", &["b", "a"], Fields::<PLACES>)
+    }
+}
