@@ -31,6 +31,9 @@ pub enum ValueError {
     Inexact,
     /// It is not UTF-8.
     Utf8,
+    /// It is text in another character set than UTF-8, because the session was told so or the column
+    /// is sent as it is, and not ASCII.
+    CharacterSet,
     /// The row does not have the form that its columns demand: it ends early, goes on behind them,
     /// or holds no value here.
     Row,
@@ -82,6 +85,10 @@ impl fmt::Display for ColumnError {
             ),
             ValueError::Malformed => f.write_str("its value is malformed; look at `raw`"),
             ValueError::Utf8 => f.write_str("its value is not UTF-8; ask for bytes"),
+            ValueError::CharacterSet => f.write_str(
+                "it is text in a character set other than UTF-8; ask for bytes, or say `SET NAMES \
+                 utf8mb4`",
+            ),
             ValueError::Row => f.write_str("the server sent a row that its columns do not fit"),
             // Of parameters alone.
             ValueError::Indicator => f.write_str("it is no value"),

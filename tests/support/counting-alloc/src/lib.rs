@@ -97,3 +97,41 @@ unsafe impl GlobalAlloc for Counting {
         unsafe { System.realloc(pointer, layout, size) }
     }
 }
+
+thread_local! {
+    static NEEDLE: Cell<Option<&'static [u8]>> = const { Cell::new(None) };
+    static FOUND: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The system's allocator, which looks at what is given back.
+///
+/// All of its memory is initialised, so that it can be.
+#[derive(Debug)]
+pub struct Searching;
+
+/// Counts the blocks that this thread gives back with `needle` in them while `run` runs.
+pub fn given_back_with<T>(needle: &'static [u8], run: impl FnOnce() -> T) -> (T, usize) {
+    FOUND.set(0);
+    NEEDLE.set(Some(needle));
+    let result = run();
+    NEEDLE.set(None);
+    (result, FOUND.get())
+}
+
+// SAFETY: every block is the system allocator's, asked for and given back with the same layout.
+unsafe impl GlobalAlloc for Searching {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        if let Some(needle) = NEEDLE.get() {
+            // SAFETY: the block is the caller's until it is given back below.
+            let block = unsafe { std::slice::from_raw_parts(pointer, layout.size()) };
+            if block.windows(needle.len()).any(|bytes| bytes == needle) {
+                FOUND.set(FOUND.get() + 1);
+            }
+        }
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
