@@ -43,6 +43,8 @@ mod calls;
 mod certificates;
 #[path = "../live/change_user.rs"]
 mod change_user;
+#[path = "../live/charsets.rs"]
+mod charsets;
 #[cfg(feature = "compress")]
 #[path = "../live/compression.rs"]
 mod compression;
