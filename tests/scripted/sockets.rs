@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use mywire::error::{AuthError, IoTask};
+use mywire::wire::Capabilities;
 use mywire::{Config, Error, Sent, Session};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
@@ -42,7 +43,7 @@ fn t102_a_process_of_somebody_else_is_left_before_anything_is_written() {
         let (socket, listener) = Socket::bind("foreign");
         let serving = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
-            let greeting = Packets::new(Default::default(), 0).greeting(&mysql());
+            let greeting = Packets::new(Capabilities::NONE, 0).greeting(&mysql());
             // It may be gone already.
             let _ = stream.write_all(greeting.bytes()).await;
             let mut written = Vec::new();
@@ -65,11 +66,11 @@ fn t102_the_right_process_is_spoken_to() {
         let (socket, listener) = Socket::bind("own");
         let serving = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
-            let greeting = Packets::new(Default::default(), 0).greeting(&mysql());
+            let greeting = Packets::new(Capabilities::NONE, 0).greeting(&mysql());
             stream.write_all(greeting.bytes()).await.unwrap();
             let mut login = [0; 64];
             stream.read_exact(&mut login).await.unwrap();
-            let refusal = Packets::new(Default::default(), 2).err(1045, "no");
+            let refusal = Packets::new(Capabilities::NONE, 2).err(1045, "no");
             stream.write_all(refusal.bytes()).await.unwrap();
         });
         let config = socket.config().socket_peer_uid(socket.owner());
