@@ -42,7 +42,7 @@ fn t102_whose_process_listens_can_be_demanded() {
 
     each_server(async |target| {
         let Some(socket) = target.socket() else { return };
-        let owner = std::fs::metadata(&socket).unwrap().uid();
+        let owner = std::fs::metadata(socket).unwrap().uid();
         let config = target.config().socket(socket);
         let mut session = connect(&config.clone().socket_peer_uid(owner)).await;
         usable(&mut session).await;
