@@ -98,16 +98,17 @@ fn t01_a_request_in_the_middle_of_a_pipeline() {
 fn e93_a_request_in_reply_to_a_reset_and_to_another_database() {
     for reset in [false, true] {
         run(async move {
-            let (mut session, script) = logged_in(mysql(), &allowed(), |mut server| async move {
-                server.command().await;
-                let reply = server.reply();
-                if reset {
+            let (mut session, script) =
+                logged_in(mysql(), &allowed(), move |mut server| async move {
                     server.command().await;
-                }
-                server.send(reply.payload(b"\xFB/etc/passwd")).await;
-                assert_eq!(server.until_closed().await, 0);
-            })
-            .await;
+                    let reply = server.reply();
+                    if reset {
+                        server.command().await;
+                    }
+                    server.send(reply.payload(b"\xFB/etc/passwd")).await;
+                    assert_eq!(server.until_closed().await, 0);
+                })
+                .await;
             let error = match reset {
                 // The setup goes out with it.
                 true => session.reset().await.unwrap_err(),
