@@ -48,7 +48,8 @@ impl Session {
     }
 
     /// Opens a session over the caller's own transport, which is taken for a network, and for one
-    /// to the host of `config`. A proxy's tunnel is one, or a pipe to a scripted server.
+    /// to the host of `config`, `localhost` if that names a Unix socket. A proxy's tunnel is one, or
+    /// a pipe to a scripted server.
     pub async fn from_stream<S>(stream: S, config: &Config) -> Result<Self>
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
