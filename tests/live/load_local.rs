@@ -290,24 +290,26 @@ asynchronous! {
     }
 }
 
-/// T-93: a load that is left while the server keeps it waiting is killed like any other statement,
-/// before it asked for its file and whether or not it asks afterwards.
-#[test]
-fn t93_a_load_that_is_left_is_killed() {
-    each_server(async |target| {
-        let mut session = with_table(target, &config(target), "InnoDB").await;
-        let mut owner = target.local().await;
-        owner.use_database(session.database().unwrap()).await.unwrap();
-        for _ in 0..3 {
-            owner.execute("LOCK TABLES t WRITE", ()).await.unwrap();
-            let waiting = session.load_local(LOAD, &b"1,one\n"[..]);
-            assert!(tokio::time::timeout(Duration::from_millis(100), waiting).await.is_err());
-            session.ping().await.unwrap();
-            owner.execute("UNLOCK TABLES", ()).await.unwrap();
-            usable(&mut session).await;
-            assert_eq!(count(&mut session).await, 0);
-        }
-    });
+asynchronous! {
+    /// T-93: a load that is left while the server keeps it waiting is killed like any other statement,
+    /// before it asked for its file and whether or not it asks afterwards.
+    #[test]
+    fn t93_a_load_that_is_left_is_killed() {
+        each_server(async |target| {
+            let mut session = with_table(target, &config(target), "InnoDB").await;
+            let mut owner = target.local().await;
+            owner.use_database(session.database().unwrap()).await.unwrap();
+            for _ in 0..3 {
+                owner.execute("LOCK TABLES t WRITE", ()).await.unwrap();
+                let waiting = session.load_local(LOAD, &b"1,one\n"[..]);
+                assert!(tokio::time::timeout(Duration::from_millis(100), waiting).await.is_err());
+                session.ping().await.unwrap();
+                owner.execute("UNLOCK TABLES", ()).await.unwrap();
+                usable(&mut session).await;
+                assert_eq!(count(&mut session).await, 0);
+            }
+        });
+    }
 }
 
 /// errors of the server in the middle of the file come behind it, and the session goes on.
