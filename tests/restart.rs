@@ -261,7 +261,7 @@ fn f42_a_server_that_demands_compression_says_so() {
         println!("F-42: {error}");
         assert_eq!(server.code(), 3922, "{error}");
         assert!(error.to_string().contains(server.message()), "{error}");
-        assert!(!server.message().is_empty() && !error.is_retryable());
+        assert!(server.message().contains("compression"), "{error}");
         #[cfg(feature = "compress")]
         {
             let compressed = config.clone().compression([mywire::Compression::Zlib]);
