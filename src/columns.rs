@@ -40,7 +40,7 @@ pub struct ColumnInfo {
     pub(crate) layout: Layout,
     pub(crate) flags: ColumnFlags,
     pub(crate) decimals: u8,
-    collation: u16,
+    pub(crate) collation: u16,
     pub(crate) length: u32,
     /// Where each text ends: catalog, schema, table, org_table, name, org_name, extended.
     start: usize,
@@ -77,7 +77,7 @@ impl Columns {
         let kind = Kind::of(definition);
         let layout = Layout::of(definition.column_type);
         let place = self.list.len();
-        if matches!(kind, Kind::Bytes | Kind::Bit | Kind::Packed | Kind::Unknown) {
+        if matches!(kind, Kind::Foreign | Kind::Bytes | Kind::Bit | Kind::Packed | Kind::Unknown) {
             self.text_from = place + 1;
         }
         if !matches!(kind, Kind::Text | Kind::Decimal) || layout != Layout::LengthEncoded {

@@ -6,6 +6,8 @@ mod provider;
 mod verifier;
 
 use std::fmt::Display;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,6 +17,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use zeroize::Zeroizing;
 
 use crate::config::{
     CaSource, ClientIdentity, Config, ConfigError, Endpoint, OwnTls, PemSource, SslMode, is_ipv6,
@@ -22,6 +25,10 @@ use crate::config::{
 use crate::secret::Secret;
 use provider::provider;
 use verifier::{ChainVerifier, PinVerifier};
+
+/// The longest file of certificates or of a key that is read, in bytes: all public authorities
+/// together take a quarter of a MiB. A URL can name any file, and some have no end.
+const MAX_FILE: u64 = 4 << 20;
 
 /// What a [`Config`] says about TLS.
 #[derive(Debug)]
@@ -281,7 +288,18 @@ fn read(source: &PemSource, what: &str) -> Result<Secret, ConfigError> {
     match source {
         PemSource::Bytes(bytes) => Ok(bytes.clone()),
         PemSource::File(path) => {
-            std::fs::read(path).map(Secret::from).map_err(|error| unreadable(what, path, &error))
+            let unreadable = |error| unreadable(what, path, &error);
+            let mut bytes = Zeroizing::new(Vec::new());
+            let file = File::open(path).map_err(unreadable)?;
+            let length = file.metadata().map_err(unreadable)?.len().min(MAX_FILE);
+            // The whole space at once: a key that is read is never moved (T-81).
+            bytes.reserve_exact(usize::try_from(length).unwrap_or(0) + 1);
+            file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+            if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_FILE) {
+                let error = format!("it is longer than {MAX_FILE} bytes");
+                return Err(self::unreadable(what, path, &error));
+            }
+            Ok(Secret::from(std::mem::take(&mut *bytes)))
         }
     }
 }

@@ -243,3 +243,31 @@ fn t90_t92_s6_what_errors_say_agrees_with_what_a_restarted_server_holds() {
         }
     });
 }
+
+/// F-42: a server that takes no uncompressed sessions says so, and its words reach the caller; and
+/// a compressed one is taken.
+#[test]
+fn f42_a_server_that_demands_compression_says_so() {
+    let folder = std::env::temp_dir().join(format!("mywire-f42-{}", std::process::id()));
+    let own = Own { name: "mysql97", folder };
+    let config = own.up();
+    let runtime = Runtime::new().unwrap();
+    runtime.block_on(async {
+        let mut root = Session::connect_with(&config).await.unwrap();
+        let demand = "SET GLOBAL protocol_compression_algorithms = 'zlib,zstd'";
+        root.execute(demand, ()).await.unwrap();
+        let error = Session::connect_with(&config).await.unwrap_err();
+        let server = error.as_server().unwrap_or_else(|| panic!("{error:?}"));
+        println!("F-42: {error}");
+        assert_eq!(server.code(), 3922, "{error}");
+        assert!(error.to_string().contains(server.message()), "{error}");
+        assert!(server.message().contains("compression"), "{error}");
+        #[cfg(feature = "compress")]
+        {
+            let compressed = config.clone().compression([mywire::Compression::Zlib]);
+            let mut session = Session::connect_with(&compressed).await.unwrap();
+            let one: u64 = session.fetch_one("SELECT 1", ()).await.unwrap();
+            assert_eq!(one, 1);
+        }
+    });
+}

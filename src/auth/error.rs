@@ -210,7 +210,9 @@ fn way_out(plugin: &str) -> &'static str {
         | "mysql_native_password"
         | "sha256_password"
         | "client_ed25519"
-        | "parsec" => "Allow it again, or let the account use another one.",
+        | "parsec" => {
+            "Name it in Config::auth_plugins as well, or let the account use another one."
+        }
         _ => {
             "This client cannot answer it by itself: add it with Config::auth_plugin, or let the \
              account use caching_sha2_password or mysql_native_password."

@@ -19,6 +19,7 @@ pub(crate) struct Credentials {
     pub(crate) password2: Option<Secret>,
     pub(crate) password3: Option<Secret>,
     pub(crate) allow_clear_text: bool,
+    pub(crate) allowed_plugins: Option<Vec<String>>,
     pub(crate) plugins: Vec<Arc<dyn Plugin>>,
     pub(crate) answers: Option<Answers>,
 }
@@ -104,6 +105,26 @@ impl Config {
         self
     }
 
+    /// Allows these of the built-in authentication plugins and no others; all that are built in by
+    /// default.
+    ///
+    /// A server, or who poses as one, chooses the plugin: with a list it cannot choose a weaker one
+    /// than the account's (T-03). Plugins that give the password away wait for
+    /// [`allow_clear_text_passwords`](Self::allow_clear_text_passwords) all the same, and those of
+    /// [`auth_plugin`](Self::auth_plugin) need no entry.
+    ///
+    /// ```
+    /// use mywire::Config;
+    ///
+    /// let config = Config::default().auth_plugins(["caching_sha2_password"]);
+    /// assert!(config.validate().is_ok());
+    /// assert!(config.auth_plugins(["mysql_old_password"]).validate().is_err());
+    /// ```
+    pub fn auth_plugins<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        self.credentials.allowed_plugins = Some(names.into_iter().map(String::from).collect());
+        self
+    }
+
     /// Adds an authentication plugin of the caller's; see [`Plugin`].
     pub fn auth_plugin(mut self, plugin: impl Plugin + 'static) -> Self {
         self.credentials.plugins.push(Arc::new(plugin));
@@ -115,6 +136,9 @@ impl Config {
         let mut policy = Policy::default()
             .fetch_server_public_key(self.fetch_server_public_key)
             .allow_clear_text(self.credentials.allow_clear_text);
+        if let Some(names) = &self.credentials.allowed_plugins {
+            policy = policy.allow_only(names.iter().map(String::as_str));
+        }
         if let Some(pem) = &self.server_public_key {
             policy = policy.server_public_key_pem(pem.clone());
         }
@@ -133,6 +157,7 @@ impl fmt::Debug for Credentials {
             .field("password2", &self.password2)
             .field("password3", &self.password3)
             .field("allow_clear_text", &self.allow_clear_text)
+            .field("allowed_plugins", &self.allowed_plugins)
             .field("plugins", &plugins)
             .field("answers", &self.answers.is_some())
             .finish()

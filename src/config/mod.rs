@@ -92,6 +92,7 @@ pub const MAX_CONNECT_ATTRIBUTES_BYTES: usize = 65_535 - 1024;
 /// | `ssl-cert`, `ssl-key` | files of our certificate chain and private key, PEM or DER |
 /// | `tls-server-name` | name that the server's certificate must have, if not the host |
 /// | `socket` | path of a Unix socket; leave the host empty or `localhost` |
+/// | `socket-peer-uid` | number of the user whose process must listen on the socket; Linux |
 /// | `connect-timeout` | seconds, decimals allowed |
 /// | `bind-address` | local IP address to connect from |
 /// | `tcp-nodelay` | `true` or `false`: send commands at once |

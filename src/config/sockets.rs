@@ -19,6 +19,7 @@ pub(crate) struct SocketOptions {
     pub(crate) nodelay: bool,
     pub(crate) keepalive: Option<Duration>,
     pub(crate) user_timeout: Option<Duration>,
+    pub(crate) peer_uid: Option<u32>,
 }
 
 impl Default for SocketOptions {
@@ -28,6 +29,7 @@ impl Default for SocketOptions {
             nodelay: true,
             keepalive: Some(Config::DEFAULT_KEEPALIVE),
             user_timeout: None,
+            peer_uid: None,
         }
     }
 }
@@ -68,6 +70,18 @@ impl Config {
         self.sockets.user_timeout = Some(timeout);
         self
     }
+
+    /// Connects over a Unix socket only to a process of this user, such as that of the account
+    /// `mysql`; whoever listens by default.
+    ///
+    /// A Unix socket counts as private: the password may go over it as it is. Where others can
+    /// write into its folder, such as `/tmp`, they can listen there in the server's place (T-102).
+    /// The user of another process is left before anything is written. Linux and Android only:
+    /// elsewhere it is an error, and so it is for a host.
+    pub fn socket_peer_uid(mut self, uid: u32) -> Self {
+        self.sockets.peer_uid = Some(uid);
+        self
+    }
 }
 
 pub(super) fn check(options: &SocketOptions, endpoint: &Endpoint) -> Result<(), ConfigError> {
@@ -87,6 +101,13 @@ pub(super) fn check(options: &SocketOptions, endpoint: &Endpoint) -> Result<(), 
     if options.user_timeout.is_some() && !has_user_timeout {
         return Err(ConfigError::new(
             "This system's sockets have no `tcp-user-timeout`; use `keepalive` instead.",
+        ));
+    }
+    let has_peer_uid = cfg!(any(target_os = "linux", target_os = "android"));
+    if options.peer_uid.is_some() && !(has_peer_uid && matches!(endpoint, Endpoint::Socket(_))) {
+        return Err(ConfigError::new(
+            "Only Unix sockets on Linux and Android tell whose process listens; drop \
+             `socket-peer-uid`, or give a socket instead of the host.",
         ));
     }
     if options.bind_address.is_some() && matches!(endpoint, Endpoint::Socket(_)) {

@@ -39,6 +39,34 @@ fn nul_is_refused() {
     }
 }
 
+/// T-102: which socket a relative path means is the process's folder's to say.
+#[test]
+fn t102_a_relative_socket_is_refused() {
+    for path in ["mysqld.sock", "./mysqld.sock", "../mysqld.sock"] {
+        let error = Config::default().socket(path).validate().unwrap_err().to_string();
+        assert!(error.contains("relative"), "{error}");
+        let url = format!("mysql://localhost/?socket={path}");
+        assert!(url.parse::<Config>().is_err());
+    }
+    let socket = Config::default().socket("/run/mysqld.sock").socket_peer_uid(27);
+    assert_eq!(socket.validate().is_ok(), cfg!(any(target_os = "linux", target_os = "android")));
+    let error = socket.host("localhost").validate().unwrap_err().to_string();
+    assert!(error.contains("`socket-peer-uid`"), "{error}");
+}
+
+/// T-03: what is no plugin of this build cannot be allowed.
+#[test]
+fn t03_a_list_of_plugins_names_those_that_there_are() {
+    let config = Config::default();
+    for names in [&[][..], &["caching_sha2_password"], &["mysql_native_password", "dialog"]] {
+        assert_eq!(config.clone().auth_plugins(names.iter().copied()).validate(), Ok(()));
+    }
+    for name in ["", "mysql_old_password", "Caching_Sha2_Password", "no_such_plugin"] {
+        let error = config.clone().auth_plugins([name]).validate().unwrap_err().to_string();
+        assert!(error.contains("caching_sha2_password"), "{error}");
+    }
+}
+
 /// T-23: a mebibyte of each.
 #[test]
 fn oversized_fields_are_refused() {

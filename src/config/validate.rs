@@ -6,6 +6,7 @@ use super::{
     Config, ConfigError, Endpoint, MAX_CONNECT_ATTRIBUTES_BYTES, MAX_NAME_BYTES,
     MAX_PASSWORD_BYTES, PoolOptions, SslMode, is_ipv6, session_options, sockets,
 };
+use crate::auth::{is_supported, supported};
 use crate::secret::Secret;
 
 /// The least limit of a payload, in bytes: a login has to fit.
@@ -33,6 +34,7 @@ impl Config {
         for password in [&self.password].into_iter().chain(further.into_iter().flatten()) {
             self.check_password(password)?;
         }
+        check_plugins(self.credentials.allowed_plugins.as_deref())?;
         check_collation(self.collation.as_deref())?;
         check_attributes(&self.connect_attributes)?;
         check_tls(self)?;
@@ -147,6 +149,11 @@ fn check_endpoint(endpoint: &Endpoint) -> Result<(), ConfigError> {
         Endpoint::Socket(path) if path.as_os_str().is_empty() => {
             Err(ConfigError::new("The path of the Unix socket is empty."))
         }
+        // Where it leads would depend on the folder that the process stands in (T-102).
+        Endpoint::Socket(path) if !path.is_absolute() => Err(ConfigError::new(
+            "The path of the Unix socket is relative; give it from `/` on, so that nobody else's \
+             socket can be meant.",
+        )),
         Endpoint::Tcp { .. } | Endpoint::Socket(_) => Ok(()),
     }
 }
@@ -163,6 +170,17 @@ fn check_name(what: &str, name: &str) -> Result<(), ConfigError> {
         )));
     }
     Ok(())
+}
+
+fn check_plugins(allowed: Option<&[String]>) -> Result<(), ConfigError> {
+    let Some(allowed) = allowed else { return Ok(()) };
+    match allowed.iter().find(|name| !is_supported(name.as_bytes())) {
+        Some(_) => Err(ConfigError::new(format!(
+            "Of the authentication plugins to allow, one is not built in; there are: {}.",
+            supported().collect::<Vec<_>>().join(", ")
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn check_collation(name: Option<&str>) -> Result<(), ConfigError> {

@@ -33,6 +33,9 @@ pub enum ValueError {
     Utf8,
     /// It is no VECTOR: the number of its bytes is no multiple of 4.
     VectorLength,
+    /// It is text in another character set than UTF-8, because the session was told so or the column
+    /// is sent as it is, and not ASCII.
+    CharacterSet,
     /// The row does not have the form that its columns demand: it ends early, goes on behind them,
     /// or holds no value here.
     Row,
@@ -89,6 +92,10 @@ impl fmt::Display for ColumnError {
             ValueError::VectorLength => f.write_str(
                 "its value is no vector, for the number of its bytes is no multiple of 4; ask for \
                  bytes, such as `&[u8]`",
+            ),
+            ValueError::CharacterSet => f.write_str(
+                "it is text in a character set other than UTF-8; ask for bytes, or say `SET NAMES \
+                  utf8mb4`",
             ),
             ValueError::Row => f.write_str("the server sent a row that its columns do not fit"),
             // Of parameters alone.

@@ -89,6 +89,12 @@ pub enum UsageError {
         /// The most that is kept, in bytes.
         max: usize,
     },
+    /// The session's `character_set_client` was set to one in which SQL of more than ASCII would be
+    /// something else. Nothing was sent.
+    ForeignCharacterSet {
+        /// The character set's name.
+        charset: Box<str>,
+    },
     /// A cursor was to be gone on with that a later execution of its statement, or a reset, has
     /// closed. Nothing was sent.
     CursorClosed,
@@ -226,6 +232,7 @@ impl UsageError {
             | Self::PoolClosed
             | Self::SessionNotClean
             | Self::LocalInfileOff
+            | Self::ForeignCharacterSet { .. }
             | Self::FileDue
             | Self::AbandonedFile
             | Self::AbandonedResult { .. }
@@ -357,6 +364,13 @@ impl fmt::Display for UsageError {
             Self::PoolClosed => f.write_str("the pool is closed"),
             Self::SessionNotClean => f.write_str(
                 "the session cannot be made as good as new, so it is not handed out again",
+            ),
+            Self::ForeignCharacterSet { charset } => write!(
+                f,
+                "the session's `character_set_client` was set to {}, and this SQL holds more than \
+                 ASCII, which the server would take for something else: say `SET NAMES utf8mb4` or \
+                 reset the session",
+                charset.escape_debug()
             ),
             Self::LocalInfileOff => f.write_str(
                 "the session may not send local data: set `Config::local_infile`, and `local_infile` \

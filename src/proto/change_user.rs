@@ -29,6 +29,7 @@ impl Connection {
         connecting.send_change_user(self).map_err(|fault| self.die(fault))?;
         // The server forgets all statements.
         self.known.forget_all();
+        self.info.tracked.begin_anew();
         self.recv.set_max_packet(MAX_LOGIN_PACKET.min(self.limits.max_packet));
         self.state = State::Connecting(connecting);
         Ok(())

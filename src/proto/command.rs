@@ -35,6 +35,8 @@ impl Connection {
         if !self.capabilities.contains(Capabilities::QUERY_ATTRIBUTES) {
             return self.command(Command::Query(sql), reply);
         }
+        self.check_ready()?;
+        self.check_charset(&Command::Query(sql))?;
         let attributes = self.attributes.clone();
         self.drafted(reply, "statement", |out| Ok(attributes.encode_query(sql, out)?))?;
         self.watch.sees_command(&Command::Query(sql));
@@ -72,7 +74,9 @@ impl Connection {
     /// Resets the session: rolls back, drops temporary tables, user variables, prepared statements
     /// and locks, and takes the server's defaults for variables. The reply is [`Step::Done`].
     pub fn reset_connection(&mut self) -> Result<()> {
-        self.command(Command::ResetConnection, Reply::Reset)
+        self.command(Command::ResetConnection, Reply::Reset)?;
+        self.info.tracked.begin_anew();
+        Ok(())
     }
 
     /// Prepares SQL; the reply is [`Step::Prepared`].
@@ -201,6 +205,20 @@ impl Connection {
         self.unanswered.back().is_some_and(|(reply, _)| *reply == Reply::Load)
     }
 
+    /// SQL is UTF-8: a server that takes it for something else may find quotes in the middle of
+    /// characters (T-71).
+    fn check_charset(&self, command: &Command<'_>) -> Result<()> {
+        let Some(charset) = self.info.tracked.foreign() else { return Ok(()) };
+        match command {
+            Command::Query(text) | Command::StmtPrepare(text) | Command::InitDb(text)
+                if !text.is_ascii() =>
+            {
+                Err(UsageError::ForeignCharacterSet { charset: charset.into() }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Puts a command behind what there is to send; gives the sequence id behind its last chunk.
     fn write(&mut self, command: Command<'_>) -> Result<u8> {
         let max = self.limits.max_command.min(MAX_COMMAND);
@@ -208,6 +226,7 @@ impl Connection {
             let max = u64::try_from(max).unwrap_or(u64::MAX);
             return Err(UsageError::TooLong { what: "statement", max }.into());
         }
+        self.check_charset(&command)?;
         self.watch.sees_command(&command);
         let out = self.send.buffer();
         let start = packet::begin(out);

@@ -41,7 +41,6 @@ const MAX_EMPTY: usize = 8;
 const MAX_MISPLACED: usize = 8 << 10;
 
 /// The compressed layer of a connection.
-#[derive(Debug)]
 pub(super) struct Compress {
     algorithm: Compression,
     options: CompressionOptions,
@@ -67,7 +66,6 @@ pub(super) struct Compress {
 }
 
 /// A frame of which the header was read.
-#[derive(Debug)]
 struct Frame {
     /// Bytes of it that are still due.
     body_left: usize,
@@ -76,6 +74,17 @@ struct Frame {
     stored: bool,
     /// If its sequence id is wrong: why, and what it makes, which is no part of the stream.
     misplaced: Option<(Kind, Vec<u8>)>,
+}
+
+impl std::fmt::Debug for Compress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compress")
+            .field("algorithm", &self.algorithm)
+            .field("due", &self.due)
+            .field("sequence", &self.sequence)
+            .field("inflated", &self.inflated)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Compress {
@@ -273,7 +282,9 @@ impl Compress {
     fn deflate(&mut self, plain: &mut SendBuf) {
         let secret = plain.is_secret();
         if secret {
-            self.outgoing.mark_secret();
+            let len = plain.pending().len();
+            let frames = len.div_ceil(MAX_SENT.min(MAX_FRAME));
+            self.outgoing.mark_secret(len + frames * HEADER_SIZE);
         }
         for part in plain.pending().chunks(MAX_SENT.min(MAX_FRAME)) {
             let (sequence, length) = (self.sequence, part.len());

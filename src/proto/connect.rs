@@ -462,8 +462,8 @@ impl Connecting {
             true => &plugin[..],
             false => b"",
         };
-        connection.send.mark_secret();
         let request = self.login_request(connection, &response, name);
+        connection.send.mark_secret(packet::HEADER_SIZE + request.max_len());
         self.send_packet(connection, |out| request.encode(out))?;
         self.phase = Phase::Authentication;
         Ok(())
@@ -561,7 +561,7 @@ impl Connecting {
 
     fn respond(&self, connection: &mut Connection, response: &Response) -> Result<(), Fault> {
         let Response::Send(bytes) = response else { return Ok(()) };
-        connection.send.mark_secret();
+        connection.send.mark_secret(packet::HEADER_SIZE + bytes.len());
         self.send_packet(connection, |out| {
             out.extend_from_slice(bytes);
             Ok(())

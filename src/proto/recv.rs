@@ -31,7 +31,6 @@ const READS_BEFORE_SHRINKING: u8 = 16;
 /// A packet's header stays in front of its payload while the payload arrives. The headers of
 /// continuation packets are squeezed out as they are met, so that a payload of any size is one
 /// slice (F-02).
-#[derive(Debug)]
 pub(super) struct Recv {
     buf: Vec<u8>,
     start: usize,
@@ -47,6 +46,16 @@ pub(super) struct Recv {
     /// Reads since the window was last as full as to need its size.
     calm_reads: u8,
     max_packet: usize,
+}
+
+impl std::fmt::Debug for Recv {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Not what is in it: rows and what servers say of them (T-80).
+        f.debug_struct("Recv")
+            .field("pending", &(self.end - self.start))
+            .field("sequence", &self.sequence)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A payload of which a part is here.

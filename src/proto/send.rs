@@ -1,12 +1,14 @@
 //! Bytes that are to go out, in order.
 
+use std::fmt;
+
 use zeroize::Zeroize;
 
 /// The capacity that an empty buffer keeps, in bytes: enough for ordinary statements.
 const KEPT_CAPACITY: usize = 16 << 10;
 
 /// One buffer and a cursor.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct SendBuf {
     buf: Vec<u8>,
     sent: usize,
@@ -40,8 +42,17 @@ impl SendBuf {
         self.secret
     }
 
-    /// What is appended now is wiped once it was sent (T-81).
-    pub(super) fn mark_secret(&mut self) {
+    /// What is appended now, `len` bytes at most, is wiped once it was sent (T-81). There is space
+    /// for it, so that nothing of it stays behind where the buffer moved from.
+    pub(super) fn mark_secret(&mut self, len: usize) {
+        if self.buf.capacity() - self.buf.len() < len {
+            let mut roomy = Vec::with_capacity(self.buf.len() + len);
+            roomy.extend_from_slice(&self.buf);
+            if self.secret {
+                self.buf.zeroize();
+            }
+            self.buf = roomy;
+        }
         self.secret = true;
     }
 
@@ -62,6 +73,16 @@ impl SendBuf {
         self.buf.clear();
         self.buf.shrink_to(KEPT_CAPACITY);
         self.sent = 0;
+    }
+}
+
+impl fmt::Debug for SendBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not what is in it, and of a secret not the length either (T-80).
+        let pending = self.pending().len();
+        f.debug_struct("SendBuf")
+            .field("pending", &Some(pending).filter(|_| !self.secret))
+            .finish_non_exhaustive()
     }
 }
 

@@ -75,7 +75,6 @@ impl Window for Compress {
 }
 
 /// A TLS session in progress.
-#[derive(Debug)]
 pub(super) struct Tls {
     session: ClientConnection,
     /// What judged the certificate, if it may be one that nobody vouches for.
@@ -90,6 +89,16 @@ pub(super) struct Tls {
     closed: bool,
     /// Why no record can follow, told once the plaintext before it was taken.
     failed: Option<rustls::Error>,
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tls")
+            .field("handshaking", &self.is_handshaking())
+            .field("closed", &self.closed)
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Tls {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::exchange::Done;
 use super::server_info::ServerInfo;
+use crate::wire::charset::is_foreign_name;
 use crate::wire::{SessionState, StateChange};
 
 /// MariaDB's name for the id of the last transaction, in place of MySQL's block of its own.
@@ -11,6 +12,9 @@ const LAST_GTID: &[u8] = b"last_gtid";
 
 /// Where the server would rather be asked from now on (MariaDB from 11.3 on).
 const REDIRECT_URL: &[u8] = b"redirect_url";
+
+/// What the server takes SQL and parameters for.
+const CHARACTER_SET: &[u8] = b"character_set_client";
 
 /// What a transaction has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -156,6 +160,8 @@ pub(super) struct Tracked {
     gtids: Option<String>,
     redirect_url: Option<String>,
     transaction: Option<TransactionState>,
+    /// What the server takes SQL for, if that is not UTF-8 (S-05).
+    foreign: Option<Box<str>>,
     /// The state blocks of the login's OK packet.
     login: Vec<u8>,
 }
@@ -168,7 +174,20 @@ impl Tracked {
             keep(&mut self.redirect_url, url);
         } else if let StateChange::TransactionState(letters) = change {
             self.transaction = Some(TransactionState::from_letters(letters));
+        } else if let StateChange::SystemVariable { name: CHARACTER_SET, value } = change {
+            let name = value.unwrap_or_default();
+            let foreign = is_foreign_name(name).then(|| String::from_utf8_lossy(name).into());
+            self.foreign = foreign;
         }
+    }
+
+    /// The session begins anew, and the character set with it.
+    pub(super) fn begin_anew(&mut self) {
+        self.foreign = None;
+    }
+
+    pub(super) fn foreign(&self) -> Option<&str> {
+        self.foreign.as_deref()
     }
 
     pub(super) fn take_login(&mut self, state: &[u8]) {

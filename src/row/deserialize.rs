@@ -542,7 +542,9 @@ impl<'r> Deserializer<'r> for CellDeserializer<'_, 'r> {
             Kind::Float => self.deserialize_f32(visitor),
             Kind::Double => self.deserialize_f64(visitor),
             Kind::Decimal | Kind::Text | Kind::Temporal => self.deserialize_str(visitor),
-            Kind::Bytes | Kind::Packed | Kind::Unknown => self.deserialize_bytes(visitor),
+            Kind::Foreign | Kind::Bytes | Kind::Packed | Kind::Unknown => {
+                self.deserialize_bytes(visitor)
+            }
         }
     }
 

@@ -14,7 +14,7 @@ use super::stream::Stream;
 use super::trace::Span;
 use super::transaction::Guarded;
 use super::{Session, dial, time};
-use crate::config::{Config, Endpoint};
+use crate::config::{Config, Endpoint, SocketOptions};
 use crate::error::{Error, IoError, IoTask, Result, Sent};
 use crate::proto::{Connection, Login, Step};
 use crate::setup;
@@ -48,7 +48,8 @@ impl Session {
     }
 
     /// Opens a session over the caller's own transport, which is taken for a network, and for one
-    /// to the host of `config`. A proxy's tunnel is one, or a pipe to a scripted server.
+    /// to the host of `config`, `localhost` if that names a Unix socket. A proxy's tunnel is one, or
+    /// a pipe to a scripted server.
     pub async fn from_stream<S>(stream: S, config: &Config) -> Result<Self>
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
@@ -84,7 +85,7 @@ impl Session {
                 (stream, address.map(Address::Tcp))
             }
             Endpoint::Socket(path) => {
-                let stream = connect_socket(front, path, &peer, deadline).await?;
+                let stream = connect_socket(front, path, &config.sockets, &peer, deadline).await?;
                 (stream, Some(Address::Socket(path.clone())))
             }
         };
@@ -114,7 +115,9 @@ impl Session {
             Address::Tcp(address) => {
                 dial::redial(route.front, *address, &config.sockets, peer, deadline).await?
             }
-            Address::Socket(path) => connect_socket(route.front, path, peer, deadline).await?,
+            Address::Socket(path) => {
+                connect_socket(route.front, path, &config.sockets, peer, deadline).await?
+            }
         };
         Self::open(stream, login, config, peer.to_owned(), deadline).await
     }
@@ -129,7 +132,11 @@ impl Session {
     }
 
     async fn over(stream: Stream, config: &Config) -> Result<Self> {
-        let login = Login::from_config(config)?;
+        let login = match config.endpoint() {
+            Endpoint::Tcp { .. } => Login::from_config(config)?,
+            // What the caller has is not the socket: it could lead anywhere.
+            Endpoint::Socket(_) => Login::from_config(&over_a_network(config))?,
+        };
         let deadline = time::after(config.connect_timeout);
         Self::open(stream, login, config, "the server".to_owned(), deadline).await
     }
@@ -197,6 +204,13 @@ impl Session {
     }
 }
 
+/// The configuration for the same server by another way than its socket.
+fn over_a_network(config: &Config) -> Config {
+    let mut there = config.clone().host("localhost");
+    there.sockets.peer_uid = None;
+    there
+}
+
 /// Whether it is what a blocking transport says at the deadline.
 fn is_timeout(error: &Error, deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| deadline <= time::now())
@@ -215,17 +229,38 @@ fn peer(config: &Config) -> String {
 async fn connect_socket(
     front: Front,
     path: &std::path::Path,
+    options: &SocketOptions,
     peer: &str,
     deadline: Option<Instant>,
 ) -> Result<Stream> {
     let connected = front.connect_unix(path, deadline).await;
-    connected.map_err(|error| IoError::new(IoTask::Connect, peer, Sent::No, error).into())
+    let checked = connected.and_then(|stream| {
+        options.peer_uid.map_or(Ok(()), |uid| check_peer(uid, stream.peer_uid()?))?;
+        Ok(stream)
+    });
+    checked.map_err(|error| IoError::new(IoTask::Connect, peer, Sent::No, error).into())
+}
+
+/// Before the first byte: somebody else may listen in the server's place (T-102).
+#[cfg(unix)]
+fn check_peer(wanted: u32, found: u32) -> io::Result<()> {
+    match wanted == found {
+        true => Ok(()),
+        false => Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!(
+                "a process of the user {found} listens there, and not one of {wanted}, as \
+                 `socket-peer-uid` demands"
+            ),
+        )),
+    }
 }
 
 #[cfg(not(unix))]
 async fn connect_socket(
     _: Front,
     _: &std::path::Path,
+    _: &SocketOptions,
     peer: &str,
     _: Option<Instant>,
 ) -> Result<Stream> {

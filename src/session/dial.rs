@@ -406,6 +406,7 @@ mod tests {
             nodelay: false,
             keepalive: Some(Duration::from_secs(77)),
             user_timeout: cfg!(target_os = "linux").then(|| Duration::from_millis(4321)),
+            peer_uid: None,
         };
         let stream = race([listens], &options).await.unwrap();
         assert_eq!(stream.local_addr().unwrap().ip().to_string(), "127.0.0.3");

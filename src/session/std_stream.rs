@@ -60,6 +60,16 @@ impl StdStream {
         Self { io: Io::Other(Box::new(stream)), deadline: None, wrote: false }
     }
 
+    /// The user whose process listens at the other end of a Unix socket.
+    #[cfg(unix)]
+    pub(super) fn peer_uid(&self) -> io::Result<u32> {
+        match &self.io {
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Io::Unix(stream) => Ok(rustix::net::sockopt::socket_peercred(stream)?.uid.as_raw()),
+            _ => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
     /// Until when to wait from now on.
     pub(super) fn set_deadline(&mut self, deadline: Option<Instant>) {
         self.deadline = deadline;

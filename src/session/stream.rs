@@ -89,6 +89,19 @@ impl Stream {
             stream => stream.poll_write(bytes))
     }
 
+    /// The user whose process listens at the other end of a Unix socket.
+    #[cfg(unix)]
+    pub(super) fn peer_uid(&self) -> io::Result<u32> {
+        match self {
+            #[cfg(feature = "tokio")]
+            Self::Unix(stream) => Ok(stream.peer_cred()?.uid()),
+            #[cfg(feature = "blocking")]
+            Self::Std(stream) => stream.peer_uid(),
+            #[cfg(feature = "tokio")]
+            Self::Tcp(_) | Self::Other(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
     /// Flushes; sockets have nothing to flush.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         either!(self, stream => Pin::new(stream).poll_flush(cx),

@@ -311,3 +311,26 @@ fn the_systems_trust_needs_its_feature() {
     let error = tls_setup(&config, SslMode::VerifyCa).unwrap_err().to_string();
     assert!(error.contains("ssl-ca"), "{error}");
 }
+
+/// T-25: a URL can name any file, and some have no end.
+#[cfg(unix)]
+#[test]
+fn a_file_without_end_is_refused() {
+    let endless = to("db.example.test").ssl_ca_file("/dev/zero");
+    let error = tls_setup(&endless, SslMode::VerifyIdentity).unwrap_err().to_string();
+    assert!(error.contains("/dev/zero: it is longer than"), "{error}");
+}
+
+/// What a build without any authority says, and what to do about it.
+#[test]
+fn verifying_the_identity_needs_roots_and_says_so() {
+    let setup = tls_setup(&to("db.example.test"), SslMode::VerifyIdentity);
+    if cfg!(any(feature = "webpki-roots", feature = "platform-verifier")) {
+        assert!(setup.is_ok());
+        return;
+    }
+    let error = setup.unwrap_err().to_string();
+    for way in ["`ssl-ca`", "`webpki-roots`", "`platform-verifier`"] {
+        assert!(error.contains(way), "{error}");
+    }
+}

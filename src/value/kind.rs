@@ -1,5 +1,6 @@
 //! What the values of a column can be read as, decided once per result set.
 
+use crate::wire::charset::is_foreign;
 use crate::wire::code::BINARY_COLLATION;
 use crate::wire::{ColumnDefinition, ColumnFlags, ColumnType};
 
@@ -13,6 +14,8 @@ pub(crate) enum Kind {
     Decimal,
     /// Text in the session's character set.
     Text,
+    /// Text in another character set (S-05); text if it is ASCII.
+    Foreign,
     /// Bytes; text if they happen to be UTF-8.
     Bytes,
     /// Big-endian bits.
@@ -59,7 +62,8 @@ impl Integer {
 
 impl Kind {
     pub(crate) fn of(definition: &ColumnDefinition<'_>) -> Self {
-        let string = |binary| if binary { Self::Bytes } else { Self::Text };
+        let text = if is_foreign(definition.collation) { Self::Foreign } else { Self::Text };
+        let string = |binary| if binary { Self::Bytes } else { text };
         match definition.column_type {
             ColumnType::TINY
             | ColumnType::SHORT
@@ -77,12 +81,12 @@ impl Kind {
             | ColumnType::DATETIME
             | ColumnType::NEWDATE => Self::Temporal,
             // JSON says that it is bytes, and is text (E-73); a NULL column has no values.
-            ColumnType::JSON | ColumnType::ENUM | ColumnType::SET | ColumnType::NULL => Self::Text,
+            ColumnType::JSON | ColumnType::ENUM | ColumnType::SET | ColumnType::NULL => text,
             ColumnType::STRING
                 if definition.flags.contains(ColumnFlags::ENUM)
                     || definition.flags.contains(ColumnFlags::SET) =>
             {
-                Self::Text
+                text
             }
             ColumnType::VARCHAR
             | ColumnType::VAR_STRING

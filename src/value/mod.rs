@@ -50,6 +50,7 @@ pub use to_value::{LongData, Presence, ToValue};
 use crate::columns::ColumnInfo;
 use crate::error::ValueError;
 use crate::wire::binary_row::Layout;
+use crate::wire::charset::is_wide;
 use crate::wire::{ColumnFlags, ColumnType, binary_row, reply};
 
 /// A value as it came: its bytes, and what its column says of them.
@@ -115,8 +116,11 @@ impl<'r> RawValue<'r> {
         self.format
     }
 
-    pub(crate) const fn kind(&self) -> Kind {
-        self.column.kind
+    pub(crate) fn kind(&self) -> Kind {
+        match self.column.kind {
+            Kind::Foreign if !is_wide(self.column.collation) && self.bytes.is_ascii() => Kind::Text,
+            kind => kind,
+        }
     }
 
     pub(crate) const fn column(&self) -> &'r ColumnInfo {

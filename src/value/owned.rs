@@ -29,7 +29,8 @@ pub enum Value {
     Time(Time),
     /// Text, ENUM, SET and JSON.
     Text(String),
-    /// Bytes: blobs, GEOMETRY, VECTOR, and types that this version does not know.
+    /// Bytes: blobs, GEOMETRY, VECTOR, types that this version does not know, and text in a
+    /// character set other than UTF-8 unless it is ASCII.
     Bytes(Vec<u8>),
 }
 
@@ -48,7 +49,9 @@ impl<'r> FromValue<'r> for Value {
                 _ => Self::DateTime(DateTime::from_value(value)?),
             },
             Kind::Text => Self::Text(String::from_value(value)?),
-            Kind::Bytes | Kind::Packed | Kind::Unknown => Self::Bytes(value.bytes().to_vec()),
+            Kind::Foreign | Kind::Bytes | Kind::Packed | Kind::Unknown => {
+                Self::Bytes(value.bytes().to_vec())
+            }
         })
     }
 

@@ -18,6 +18,7 @@ impl<'r> FromValue<'r> for &'r str {
             Kind::Text | Kind::Bytes | Kind::Decimal => {
                 std::str::from_utf8(value.bytes()).map_err(|_| ValueError::Utf8)
             }
+            Kind::Foreign => Err(ValueError::CharacterSet),
             _ => Err(ValueError::Type),
         }
     }
@@ -130,9 +131,13 @@ impl<'r> FromValue<'r> for &'r [u8] {
     fn from_value(value: RawValue<'r>) -> Result<Self, ValueError> {
         match value.kind() {
             Kind::Integer | Kind::Float | Kind::Double | Kind::Temporal => Err(ValueError::Type),
-            Kind::Text | Kind::Bytes | Kind::Bit | Kind::Packed | Kind::Decimal | Kind::Unknown => {
-                Ok(value.bytes())
-            }
+            Kind::Text
+            | Kind::Foreign
+            | Kind::Bytes
+            | Kind::Bit
+            | Kind::Packed
+            | Kind::Decimal
+            | Kind::Unknown => Ok(value.bytes()),
         }
     }
 

@@ -36,6 +36,7 @@ pub mod binary_row;
 pub mod bulk;
 pub mod capability;
 pub mod change_user;
+pub(crate) mod charset;
 pub mod code;
 pub mod column;
 pub mod command;

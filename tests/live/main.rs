@@ -35,6 +35,7 @@ mod calls;
 mod capture;
 mod certificates;
 mod change_user;
+mod charsets;
 #[cfg(feature = "codec")]
 mod codec_proxy;
 mod compression;

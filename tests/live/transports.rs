@@ -34,6 +34,23 @@ fn a_unix_socket_is_a_transport_without_tls() {
     });
 }
 
+/// T-102: the servers' processes are those of the user who started them, who owns the socket.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn t102_whose_process_listens_can_be_demanded() {
+    use std::os::unix::fs::MetadataExt;
+
+    each_server(async |target| {
+        let Some(socket) = target.socket() else { return };
+        let owner = std::fs::metadata(socket).unwrap().uid();
+        let config = target.config().socket(socket);
+        let mut session = connect(&config.clone().socket_peer_uid(owner)).await;
+        usable(&mut session).await;
+        let error = refused(&config.socket_peer_uid(owner + 1)).await;
+        assert!(error.to_string().contains("`socket-peer-uid`"), "{error}");
+    });
+}
+
 #[test]
 fn tcp_without_tls() {
     each_server(async |target| {

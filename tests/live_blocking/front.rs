@@ -10,8 +10,8 @@ use library::blocking;
 use library::error::Result;
 use library::wire::StatusFlags;
 use library::{
-    Batch, BulkDone, BulkRow, Column, Columns, Config, Cursor, Done, FromRow, Params, Query, Row,
-    Statement, TransactionOptions,
+    Batch, BulkDone, BulkRow, Column, Columns, Compression, Config, Cursor, Done, FromRow, Params,
+    Query, Row, Statement, TransactionOptions,
 };
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
@@ -158,6 +158,14 @@ macro_rules! session {
                 self.0.send_long_data(statement, parameter, Reader(reader))
             }
 
+            pub async fn load_local(
+                &mut self,
+                sql: &str,
+                reader: impl AsyncRead + Unpin,
+            ) -> Result<Done> {
+                self.0.load_local(sql, Reader(reader))
+            }
+
             pub async fn resume(&mut self, cursor: Cursor) -> Result<Rows<'_>> {
                 self.0.resume(cursor).map(Rows)
             }
@@ -245,6 +253,10 @@ macro_rules! session {
 
             pub fn auth_plugin(&self) -> &'static str {
                 self.0.auth_plugin()
+            }
+
+            pub fn compression(&self) -> Option<Compression> {
+                self.0.compression()
             }
 
             pub fn is_dead(&self) -> bool {

@@ -43,6 +43,11 @@ mod calls;
 mod certificates;
 #[path = "../live/change_user.rs"]
 mod change_user;
+#[path = "../live/charsets.rs"]
+mod charsets;
+#[cfg(feature = "compress")]
+#[path = "../live/compression.rs"]
+mod compression;
 #[path = "../live/cursors.rs"]
 mod cursors;
 #[path = "../live/cursors_aside.rs"]
@@ -59,6 +64,9 @@ mod large;
 mod large_values;
 #[path = "../live/leaving.rs"]
 mod leaving;
+#[cfg(feature = "compress")]
+#[path = "../live/load_local.rs"]
+mod load_local;
 #[path = "../live/names.rs"]
 mod names;
 #[path = "../live/options.rs"]

@@ -341,6 +341,32 @@ fn h35_a_greeting_with_a_refused_plugin_is_answered_with_one_that_is_allowed() {
     }
 }
 
+/// T-03: a list keeps a server from choosing a weaker plugin than the account's.
+#[test]
+fn t03_a_plugin_that_is_not_on_the_list_gets_nothing() {
+    run(async {
+        let config = config().auth_plugins(["caching_sha2_password"]);
+        let (stream, script) = serve(|mut server| async move {
+            server.greet(&mysql()).await;
+            server.send(server.reply().auth_switch("mysql_native_password", NONCE)).await;
+            assert_eq!(server.until_closed().await, 0);
+        });
+        let error = Session::from_stream(stream, &config).await.unwrap_err();
+        assert_refused(&error, "mysql_native_password");
+        assert!(error.to_string().contains("Config::auth_plugins"), "{error}");
+        script.done().await.assert_without_secret(PASSWORD);
+        // A greeting's choice is answered with what is on it.
+        let (stream, script) = serve(|mut server| async move {
+            let login = server.greet(&mariadb()).await;
+            assert_eq!(login.request().auth_plugin, b"caching_sha2_password");
+            server.send(server.reply().more_data(&[3]).ok()).await;
+            server.until_closed().await;
+        });
+        drop(Session::from_stream(stream, &config).await.unwrap());
+        script.done().await;
+    });
+}
+
 #[test]
 fn t11_a_second_factor_that_was_not_agreed_on_gets_nothing() {
     for plugin in ["mysql_clear_password", "mysql_native_password"] {

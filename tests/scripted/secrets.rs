@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use mywire::config::ConfigError;
-use mywire::wire::{Capabilities, LoginRequest};
+use mywire::wire::{Capabilities, ColumnType, LoginRequest};
 use mywire::{Config, Secret, Session, SslMode};
 
 use crate::scripted::*;
@@ -131,6 +131,48 @@ fn t80_a_decoded_login_request_does_not_show_its_answer() {
         zstd_level: 0,
     };
     assert_debug_hides("LoginRequest", &request);
+}
+
+/// Not even while the password itself waits to be written.
+#[test]
+fn t80_no_connection_shows_what_it_is_about_to_send() {
+    let mut login = mywire::proto::Login::new("app", PASSWORD);
+    login.transport = mywire::proto::Transport::UnixSocket;
+    login.policy = login.policy.allow_clear_text(true);
+    let mut connection = mywire::proto::Connection::new(login, mywire::Limits::default());
+    let greeting = Packets::new(Capabilities::NONE, 0).greeting(&mysql());
+    let switch = Packets::new(Capabilities::NONE, 2).auth_switch("mysql_clear_password", b"");
+    for bytes in [greeting.bytes(), switch.bytes()] {
+        let written = connection.send_buf().len();
+        connection.sent(written);
+        connection.spare()[..bytes.len()].copy_from_slice(bytes);
+        connection.received(bytes.len());
+        connection.step().unwrap();
+    }
+    let waits = connection.send_buf();
+    assert!(waits.windows(PASSWORD.len()).any(|bytes| bytes == PASSWORD.as_bytes()));
+    assert_debug_hides("Connection", &connection);
+}
+
+/// What a session was sent and sends is in none of its parts, either.
+#[test]
+fn t80_no_session_shows_its_values() {
+    run(async {
+        let (mut session, script) = replying(|reply| {
+            reply
+                .columns(&[column("n", ColumnType::VAR_STRING)])
+                .row(&[PASSWORD])
+                .row(&[PASSWORD])
+                .end()
+        })
+        .await;
+        let mut rows = session.query("SELECT n", ()).await.unwrap();
+        rows.next().await.unwrap().expect("a row");
+        assert_debug_hides("Rows", &rows);
+        drop(rows);
+        assert_debug_hides("Session", &session);
+        script.abandon();
+    });
 }
 
 #[test]

@@ -86,3 +86,79 @@ fn t81_a_login_leaves_no_password_in_memory() {
     let dialog = |reply: Packets| reply.auth_switch("dialog", b"\x04Password: ");
     assert_eq!(left_behind(|| logged_in(dialog, true)), 0);
 }
+
+/// A login that brings everything that makes its packets long.
+fn long_login() -> Login {
+    let mut login = Login::new("app", password());
+    login.transport = Transport::UnixSocket;
+    login.policy = login.policy.allow_clear_text(true);
+    login.database = Some("shop".repeat(20));
+    login.attributes = [&[4][..], b"name", &[0xFC, 0, 1], &[b'x'; 256]].concat();
+    login
+}
+
+/// What was written; it is wiped.
+fn takes_written(bare: &mut Bare) -> bool {
+    let shown = bare.written.windows(PASSWORD.len()).any(|bytes| bytes == PASSWORD.as_bytes());
+    bare.written.fill(0);
+    shown
+}
+
+/// In the answer to the greeting the password stands among other fields, for which the buffer must
+/// not move.
+#[test]
+fn t81_a_login_request_with_the_password_leaves_none() {
+    let in_the_request = || {
+        let mut bare = Bare::new(long_login());
+        bare.written = Vec::with_capacity(1 << 16);
+        let greeting = mywire::wire::Greeting { auth_plugin: b"mysql_clear_password", ..mysql() };
+        bare.feed(Packets::new(Capabilities::NONE, 0).greeting(&greeting).bytes()).unwrap();
+        assert!(takes_written(&mut bare));
+    };
+    assert_eq!(left_behind(in_the_request), 0);
+}
+
+/// A change of the user, its answers in frames or not.
+#[cfg(feature = "compress")]
+#[test]
+fn t81_a_change_of_the_user_leaves_no_password() {
+    for compressed in [false, true] {
+        let change = || {
+            let mut first = long_login();
+            if compressed {
+                first.compression.algorithms = vec![mywire::Compression::Zlib];
+            }
+            let mut bare = Bare::new(first);
+            bare.written = Vec::with_capacity(1 << 16);
+            bare.feed(Packets::new(Capabilities::NONE, 0).greeting(&mysql()).bytes()).unwrap();
+            let ok = Packets::new(bare.connection.capabilities(), 2).ok();
+            assert_eq!(bare.feed(ok.bytes()).unwrap(), [Step::Connected]);
+            bare.connection.change_user(long_login()).unwrap();
+            let switch = Packets::new(Capabilities::NONE, 1).auth_switch("dialog", b"\x05?");
+            let length = u8::try_from(switch.bytes().len()).unwrap();
+            let header = [length, 0, 0, 1, 0, 0, 0];
+            let frame = [if compressed { &header[..] } else { &[] }, switch.bytes()].concat();
+            bare.feed(&frame).unwrap();
+            assert!(takes_written(&mut bare));
+        };
+        assert_eq!(left_behind(change), 0, "{compressed}");
+    }
+}
+
+/// The other places that passwords come from.
+#[test]
+fn t81_files_and_functions_leave_no_password() {
+    let path = std::env::temp_dir().join(format!("mywire-{}-wiped", std::process::id()));
+    std::fs::write(&path, format!("{PASSWORD}\r\n")).unwrap();
+    let from_file = || {
+        let config = Config::default().password_file(&path);
+        drop(Login::from_config(&config).unwrap());
+    };
+    assert_eq!(left_behind(from_file), 0);
+    std::fs::remove_file(&path).unwrap();
+    let from_function = || {
+        let config = Config::default().password_from(|| Ok(Secret::from(PASSWORD)));
+        drop(Login::from_config(&config).unwrap());
+    };
+    assert_eq!(left_behind(from_function), 0);
+}

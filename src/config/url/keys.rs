@@ -7,7 +7,7 @@ use super::super::{CaSource, ClientIdentity, Compression, SocketOptions, SslMode
 use super::escape::{decode, decode_text};
 use super::{Config, ConfigError, Endpoint, PemSource};
 
-const KEYS: [&str; 36] = [
+const KEYS: [&str; 37] = [
     "ssl-mode",
     "ssl-ca",
     "ssl-fingerprint",
@@ -20,6 +20,7 @@ const KEYS: [&str; 36] = [
     "tcp-nodelay",
     "keepalive",
     "tcp-user-timeout",
+    "socket-peer-uid",
     "read-timeout",
     "write-timeout",
     "statement-timeout",
@@ -147,6 +148,10 @@ impl Options {
                 let timeout = seconds(&value)
                     .ok_or_else(|| bad_value(key, "a number of seconds, such as 2.5"))?;
                 config.sockets.user_timeout = Some(timeout);
+            }
+            "socket-peer-uid" => {
+                let uid = digits(&value).ok_or_else(|| bad_value(key, "a user's number"))?;
+                config.sockets.peer_uid = Some(uid);
             }
             "found-rows" => config.found_rows = boolean(key, &value)?,
             "interactive" => config.interactive = boolean(key, &value)?,
@@ -328,6 +333,9 @@ fn print_sockets(sockets: &SocketOptions, pairs: &mut Vec<(&'static str, String)
     }
     if let Some(timeout) = sockets.user_timeout {
         pairs.push(("tcp-user-timeout", print_seconds(timeout)));
+    }
+    if let Some(uid) = sockets.peer_uid {
+        pairs.push(("socket-peer-uid", uid.to_string()));
     }
 }
 

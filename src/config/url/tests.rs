@@ -306,7 +306,7 @@ fn endpoints() -> impl Strategy<Value = Endpoint> {
     ];
     prop_oneof![
         (host, 1_u16..).prop_map(|(host, port)| Endpoint::Tcp { host, port }),
-        "[^\0]{1,20}".prop_map(|path| Endpoint::Socket(path.into())),
+        "/[^\0]{1,20}".prop_map(|path| Endpoint::Socket(path.into())),
     ]
 }
 
@@ -359,6 +359,7 @@ prop_compose! {
         nodelay: bool,
         keepalive in prop::option::of(1_u64..=32_767),
         user_timeout in prop::option::of(1_u64..=2_147_483_647),
+        peer_uid in prop::option::of(any::<u32>()),
         (interactive, expired, attributes) in any::<(bool, bool, bool)>(),
         program in prop::option::of("[^\0]{1,12}"),
         sql_mode in prop::option::of("[A-Z_]{0,9}(,[A-Z_]{1,9})?"),
@@ -382,6 +383,8 @@ prop_compose! {
         }
         if cfg!(target_os = "linux") {
             config.sockets.user_timeout = user_timeout.map(Duration::from_millis);
+            let is_socket = matches!(config.endpoint, Endpoint::Socket(_));
+            config.sockets.peer_uid = peer_uid.filter(|_| is_socket);
         }
         if let Some(program) = program {
             config = config.connect_attribute("program_name", program);
