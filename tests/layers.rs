@@ -167,7 +167,7 @@ fn tokio_is_the_sessions_alone() {
 /// T-85: what is not configured is not looked up in the environment: one line reads it, by the name
 /// that the configuration has.
 #[test]
-fn t85_the_environment_is_not_read() {
+fn t85_s18_the_environment_is_not_read() {
     let password = "let value = std::env::var_os(name).ok_or_else(|| {";
     let mut reads = 0;
     for source in sources() {
