@@ -6,6 +6,16 @@
 
 #[path = "support/choppy.rs"]
 mod choppy;
+#[path = "cancel/load.rs"]
+mod load;
+#[path = "cancel/logins.rs"]
+mod logins;
+#[cfg(feature = "pool")]
+#[path = "cancel/pool.rs"]
+mod pool;
+#[cfg(feature = "pool")]
+#[path = "support/proxy.rs"]
+mod proxy;
 #[path = "support/servers.rs"]
 mod servers;
 
@@ -25,6 +35,14 @@ struct Tally {
 }
 
 impl Tally {
+    fn dropped(&self) {
+        self.drops.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn died(&self) {
+        self.dead.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn print(&self, what: &str, server: &Server, transport: &str) {
         let (drops, dead) = (self.drops.load(Ordering::Relaxed), self.dead.load(Ordering::Relaxed));
         println!(
@@ -54,13 +72,23 @@ fn runtime_of(mut builder: tokio::runtime::Builder) -> tokio::runtime::Runtime {
     builder.enable_all().build().unwrap()
 }
 
-fn transports(server: &Server) -> [(&'static str, Config); 2] {
+fn transports(server: &Server) -> Vec<(&'static str, Config)> {
     let config: Config = server.url.parse().unwrap();
     let config = config.multi_statements(true);
-    [
-        ("TLS", config.clone().ssl_mode(SslMode::Required)),
-        ("plain TCP", config.ssl_mode(SslMode::Disabled)),
-    ]
+    let tls = config.clone().ssl_mode(SslMode::Required);
+    let plain = config.ssl_mode(SslMode::Disabled);
+    let mut all = vec![("TLS", tls.clone()), ("plain TCP", plain.clone())];
+    if cfg!(feature = "compress") {
+        use mywire::Compression;
+        all.push(("zlib within TLS", tls.compression([Compression::Zlib])));
+        // MariaDB has no other.
+        if cfg!(feature = "zstd") && server.flavor == Flavor::MySql {
+            all.push(("zstd over plain TCP", plain.compression([Compression::Zstd])));
+        } else {
+            all.push(("zlib over plain TCP", plain.compression([Compression::Zlib])));
+        }
+    }
+    all
 }
 
 /// The most bytes that pass at a time: little against what is exchanged, so that there are many
@@ -246,11 +274,11 @@ fn t60_t61_s8_every_operation_dropped_at_every_poll() {
                     if let Some(outcome) = &outcome {
                         outcome.as_ref().unwrap_or_else(|error| panic!("{name}: {error}"));
                     } else {
-                        tally.drops.fetch_add(1, Ordering::Relaxed);
+                        tally.dropped();
                     }
                     let after = format!("{name}, dropped after {polls} polls");
                     if !is_right(&mut session, &after).await {
-                        tally.dead.fetch_add(1, Ordering::Relaxed);
+                        tally.died();
                         session = open(server, &config, unique(), PORTION).await.unwrap();
                     }
                     assert!(!session.in_transaction(), "{after}");
@@ -288,7 +316,8 @@ fn t60_a_connect_dropped_at_every_poll_in_each_way_to_log_in() {
         for (transport, config) in transports(server) {
             let tally = Tally::default();
             for (user, password) in &ways {
-                if transport != "TLS" && server.flavor == Flavor::MySql && *user == "u_sha2" {
+                if !transport.contains("TLS") && server.flavor == Flavor::MySql && *user == "u_sha2"
+                {
                     // Its password is in nobody's cache but by luck.
                     continue;
                 }
@@ -300,7 +329,7 @@ fn t60_a_connect_dropped_at_every_poll_in_each_way_to_log_in() {
                         assert!(is_right(&mut session, "a whole connect").await);
                         break;
                     }
-                    tally.drops.fetch_add(1, Ordering::Relaxed);
+                    tally.dropped();
                 }
             }
             tally.print("connect", server, transport);
@@ -333,7 +362,7 @@ fn t90_s8_an_insert_and_a_commit_dropped_at_every_poll_happen_at_most_once() {
                     })
                     .await;
                     if !is_right(&mut session, "an insert").await {
-                        tally.dead.fetch_add(1, Ordering::Relaxed);
+                        tally.died();
                         session = open(server, &config, unique(), PORTION).await.unwrap();
                     }
                     let sql = format!("SELECT COUNT(*) FROM {table} WHERE tag = {tag}");
@@ -346,7 +375,7 @@ fn t90_s8_an_insert_and_a_commit_dropped_at_every_poll_happen_at_most_once() {
                         }
                         None => assert!(count <= 1, "{tag} was inserted {count} times"),
                     }
-                    tally.drops.fetch_add(1, Ordering::Relaxed);
+                    tally.dropped();
                 }
             }
             session.execute(&format!("DROP TABLE {table}"), ()).await.unwrap();
@@ -371,7 +400,7 @@ fn t60_t93_leaving_dropped_at_every_poll_goes_on() {
                     if drop_after(polls, session.ping()).await.is_some() {
                         break;
                     }
-                    tally.drops.fetch_add(1, Ordering::Relaxed);
+                    tally.dropped();
                     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
                 }
                 assert!(is_right(&mut session, "leaving").await);

@@ -168,7 +168,7 @@ fn tokio_is_the_sessions_alone() {
 /// T-85: what is not configured is not looked up in the environment: one line reads it, by the name
 /// that the configuration has, and two for whoever asks for option files or the clients' variables.
 #[test]
-fn t85_the_environment_is_not_read() {
+fn t85_s18_the_environment_is_not_read() {
     let allowed = [
         ("password_source.rs", "let value = std::env::var_os(name).ok_or_else(|| {"),
         ("option_files/environment.rs", "std::env::var_os(name).filter(|value| !value.is_empty())"),

@@ -141,7 +141,7 @@ fn all_vectors() -> Vec<Block> {
 }
 
 #[test]
-fn each_vector_decodes_to_its_fields_and_encodes_back() {
+fn s12_each_vector_decodes_to_its_fields_and_encodes_back() {
     let vectors = all_vectors();
     let mut names = BTreeSet::new();
     for vector in &vectors {
@@ -306,7 +306,7 @@ fn e08_each_session_replays_byte_by_byte() {
 }
 
 #[test]
-fn e08_each_session_replays_with_a_cut_at_each_byte() {
+fn e08_s12_each_session_replays_with_a_cut_at_each_byte() {
     let mut cuts = 0;
     for session in sessions() {
         for at in 1..session.server_len() {

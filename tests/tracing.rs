@@ -56,7 +56,11 @@ impl Subscriber for Notes {
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
-    fn event(&self, _: &Event<'_>) {}
+    /// What an event says is noted with its span.
+    fn event(&self, event: &Event<'_>) {
+        let place = usize::try_from(event.parent().unwrap().into_u64()).unwrap() - 1;
+        event.record(&mut Reader(&mut self.0.lock().unwrap()[place]));
+    }
 
     fn enter(&self, _: &Id) {}
 
@@ -107,7 +111,8 @@ fn t83_spans_have_opentelemetrys_names_and_no_text() {
         assert!(span["server.port"].parse::<u16>().is_ok(), "{span:?}");
         assert_eq!(span["db.operation.name"], span["otel.name"]);
     }
-    assert_eq!(queries[0].get("error.type"), None);
+    assert_eq!((queries[0].get("error.type"), queries[0].get("exception.type")), (None, None));
+    assert_eq!(queries[1]["exception.type"], "1062");
     assert_eq!(queries[1]["error.type"], "1062");
     assert_eq!(queries[1]["db.response.status_code"], "1062");
     assert_eq!(queries[1]["otel.status_code"], "ERROR");
@@ -115,6 +120,7 @@ fn t83_spans_have_opentelemetrys_names_and_no_text() {
     let connects = named(&spans, "connect");
     assert_eq!(connects.len(), 3);
     assert_eq!(connects[2]["error.type"], "io");
+    assert_eq!(connects[2]["exception.type"], "io");
     let all = format!("{spans:?}");
     for secret in [PASSWORD, "literal-4711", "parameter-4711", "INSERT"] {
         assert!(!all.contains(secret), "{secret}: {all}");

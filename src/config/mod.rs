@@ -161,7 +161,7 @@ pub struct Config {
     pub(crate) limits: Limits,
     pub(crate) pool: PoolOptions,
     pub(crate) query_attributes: bool,
-    pub(crate) follow_redirects: bool,
+    pub(crate) redirect_hosts: Vec<String>,
     pub(crate) trace_statements: bool,
 }
 
@@ -406,15 +406,16 @@ impl Config {
         self
     }
 
-    /// Whether a login goes on to the server that the first one names (`redirect_url`, MariaDB from
-    /// 11.3 on); `false` by default: [`Session::redirect_url`](../struct.Session.html#method.redirect_url)
-    /// only tells it.
+    /// Lists the hosts to which a login goes on if the first server names one of them (`redirect_url`,
+    /// MariaDB from 11.3 on); none by default:
+    /// [`Session::redirect_url`](../struct.Session.html#method.redirect_url) only tells it.
     ///
-    /// Followed, with the same account, only from a server that TLS has verified and to one that TLS
-    /// verifies under its own name, at most three times and never in a circle (T-10). If the other
-    /// cannot be had, the session with the first one is used.
-    pub fn follow_redirects(mut self, follow: bool) -> Self {
-        self.follow_redirects = follow;
+    /// Followed once, with the same account, only from a server that TLS has verified and to one that
+    /// TLS verifies under its own name (T-10). Hosts are compared as they are written, letter for
+    /// letter but for case; their ports are not. If the other server cannot be had, the session with
+    /// the first one is used.
+    pub fn redirect_to<H: Into<String>>(mut self, hosts: impl IntoIterator<Item = H>) -> Self {
+        self.redirect_hosts = hosts.into_iter().map(Into::into).collect();
         self
     }
 
@@ -495,7 +496,7 @@ impl Default for Config {
             limits: Limits::default(),
             pool: PoolOptions::default(),
             query_attributes: false,
-            follow_redirects: false,
+            redirect_hosts: Vec::new(),
             trace_statements: false,
         }
     }

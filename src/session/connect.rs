@@ -66,10 +66,10 @@ impl Session {
     async fn connect_now(front: Front, config: &Config) -> Result<Self> {
         let deadline = time::after(config.connect_timeout);
         let session = Self::connect_there(front, config).await?;
-        match config.follow_redirects {
+        match config.redirect_hosts.is_empty() {
             // Not a part of every connect's future: it holds another one.
-            true => Ok(Box::pin(session.follow_redirects(front, config, deadline)).await),
-            false => Ok(session),
+            false => Ok(Box::pin(session.follow_redirect(front, config, deadline)).await),
+            true => Ok(session),
         }
     }
 

@@ -10,7 +10,8 @@ use super::clock::Overdue;
 use super::stream::Wanted;
 use super::{Session, time};
 use crate::error::{
-    Error, IoError, IoTask, Lost, ProtocolErrorKind, Result, Timeout, TimeoutError, UsageError,
+    Error, IoError, IoTask, Lost, ProtocolErrorKind, Result, Sent, Timeout, TimeoutError,
+    UsageError,
 };
 use crate::proto::Step;
 
@@ -227,8 +228,7 @@ impl Session {
     /// Writes until nothing is left to write.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.connection.send_buf().is_empty() {
-            let Poll::Ready(written) = self.stream.poll_write(cx, self.connection.send_buf())
-            else {
+            let Poll::Ready(written) = self.poll_write(cx) else {
                 self.clock.write_waits();
                 return Poll::Pending;
             };
@@ -245,6 +245,23 @@ impl Session {
             self.flush_due = false;
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Writes what the transport takes.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let bytes = self.connection.send_buf();
+        match self.stream.poll_write(cx, bytes) {
+            // A task that has had its share of the runtime's time is told to pause although the
+            // socket is ready. If its caller gives up meanwhile, the command goes out with the next
+            // one, whenever that is, so the first bytes do not wait for it.
+            Poll::Pending if self.connection.unanswered_sent() == Sent::No => {
+                match self.stream.try_write(bytes) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+                    written => Poll::Ready(written),
+                }
+            }
+            polled => polled,
+        }
     }
 
     /// Reads what is there; tells how much, 0 at the end.

@@ -22,7 +22,7 @@ impl Session {
     }
 
     /// The URL of the server that this one would rather have asked (MariaDB from 11.3 on). It is
-    /// only told, unless [`Config::follow_redirects`](crate::Config::follow_redirects) went there
+    /// only told, unless [`Config::redirect_to`](crate::Config::redirect_to) went there
     /// already: whether to go there with the same credentials is for the caller to decide (T-10), and
     /// worth no more than the trust in this server and the channel to it.
     #[must_use]

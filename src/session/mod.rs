@@ -102,9 +102,13 @@ use transaction::{Guarded, is_unknown_savepoint};
 /// [`Limits::max_discard`](crate::Limits) bytes and for [`Limits::max_skip_time`](crate::Limits).
 /// Beyond that the statement is killed on the server, which takes milliseconds however much is left,
 /// or the session closes with an error that says so: see [`Discard`](crate::Discard). A later
-/// statement never sees an earlier one's rows. A dropped statement may or may not have been
-/// executed, and if the transport was not ready to take it, it is sent, and executed, in front of
-/// the next one.
+/// statement never sees an earlier one's rows.
+///
+/// A dropped statement may or may not have been executed, once at most. A future that was never
+/// polled has sent nothing. One that was polled has written its statement to the socket, unless that
+/// took none of it, as when its buffers are full: then, and when only a part was written, the next
+/// method writes the rest, and the statement is executed in front of it. Nothing takes it back, for
+/// TLS has counted its bytes; a session that is closed or dropped instead sends nothing more of it.
 ///
 /// **Errors.** [`Error::is_fatal`](crate::Error::is_fatal) tells whether the session is still usable. A dead one answers
 /// every call with an error and writes nothing.
@@ -497,7 +501,7 @@ impl Drop for Session {
         // for: an unread reply would stand in its way anyway.
         if !self.connection.is_dead() && self.connection.is_idle() && self.connection.quit().is_ok()
         {
-            self.stream.try_write(self.connection.send_buf());
+            let _ = self.stream.try_write(self.connection.send_buf());
         }
     }
 }

@@ -169,18 +169,19 @@ impl Stream {
         either!(self, _stream => true, stream => stream.can_look())
     }
 
-    /// Writes what the socket takes at once, if it is a socket.
-    pub(super) fn try_write(&self, bytes: &[u8]) {
-        let _ = match self {
+    /// Writes what the socket takes at once, whether or not the runtime would have its task pause;
+    /// would block on what is no socket.
+    pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
             #[cfg(feature = "tokio")]
             Self::Tcp(stream) => stream.try_write(bytes),
             #[cfg(all(feature = "tokio", unix))]
             Self::Unix(stream) => stream.try_write(bytes),
             #[cfg(feature = "tokio")]
-            Self::Other(_) => Ok(0),
+            Self::Other(_) => Err(io::ErrorKind::WouldBlock.into()),
             #[cfg(feature = "blocking")]
             Self::Std(stream) => stream.try_write(bytes),
-        };
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! Spans of what sessions do, with OpenTelemetry's names for databases. Nothing without the feature
-//! `tracing`.
+//! Spans of what sessions do, with OpenTelemetry's names for databases, and in them an event for
+//! what fails (`exception`). Nothing without the feature `tracing`.
 //!
 //! They hold no parameter, no server's message (which may quote values), and the text of a statement
 //! only if [`Config::trace_statements`](crate::Config::trace_statements) says so.
@@ -12,7 +12,7 @@ pub(super) use on::Span;
 #[cfg(feature = "tracing")]
 mod on {
     use tracing::field::{Empty, display};
-    use tracing::{Instrument, info_span};
+    use tracing::{Instrument, Level, event, info_span};
 
     use crate::config::{Config, Endpoint};
     use crate::error::{Error, Result};
@@ -98,13 +98,14 @@ mod on {
                 return;
             }
             self.0.record("otel.status_code", "ERROR");
-            match error {
-                Error::Server(error) => {
-                    self.0.record("db.response.status_code", display(error.code()));
-                    self.0.record("error.type", display(error.code()));
-                }
-                error => drop(self.0.record("error.type", name(error))),
+            let mut kind = name(error).to_owned();
+            if let Error::Server(error) = error {
+                kind = error.code().to_string();
+                self.0.record("db.response.status_code", &*kind);
             }
+            self.0.record("error.type", &*kind);
+            // Without `exception.message`: it may quote values.
+            event!(name: "exception", parent: &self.0, Level::DEBUG, exception.type = &*kind);
         }
     }
 

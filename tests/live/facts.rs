@@ -115,7 +115,7 @@ fn warnings_are_counted() {
     });
 }
 
-/// E-97: what literals mean depends on it.
+/// E-97, T-66: what literals mean depends on it, and it can change at any time.
 #[test]
 fn e97_no_backslash_escapes_is_followed() {
     each_server(async |target| {

@@ -51,7 +51,7 @@ async fn is_over(watcher: &mut Session, id: u64) {
 }
 
 #[test]
-fn s4_t111_a_stream_of_three_gigabytes_is_left_after_ten_rows() {
+fn seed_g_s4_t111_a_stream_of_three_gigabytes_is_left_after_ten_rows() {
     each_server(async |target| {
         // With TLS, and without over the socket.
         for config in [target.config(), target.local_config()] {
@@ -114,7 +114,7 @@ fn s4_a_stream_left_with_close_closes_the_session_at_once() {
 
 /// H: the Python drivers close their socket, and the server goes on.
 #[test]
-fn h_t60_a_dropped_statement_ends_on_the_server_and_the_session_lives() {
+fn seed_h_t60_a_dropped_statement_ends_on_the_server_and_the_session_lives() {
     each_server(async |target| {
         let mut watcher = target.local().await;
         for config in [target.config(), target.local_config()] {

@@ -29,7 +29,7 @@ fn assert_value(row: &Row<'_>, column: usize, len: usize) {
 
 /// F-02: payloads at the border of one packet, of two, and between.
 #[test]
-fn f02_rows_of_16_mib_and_more_read_and_skipped() {
+fn f02_s10_rows_of_16_mib_and_more_read_and_skipped() {
     each_server(async |target| {
         let mut session = target.local().await;
         for payload in [CHUNK - 1, CHUNK, CHUNK + 1, CHUNK + 40, 2 * CHUNK - 1, 2 * CHUNK, 1 << 25]
@@ -106,7 +106,7 @@ fn large_rows_among_small_ones() {
 
 /// E-02: the server has all of it, in order.
 #[test]
-fn e02_statements_of_16_mib_and_more() {
+fn e02_s10_statements_of_16_mib_and_more() {
     each_server(async |target| {
         let mut session = target.local().await;
         let frame = "SELECT LENGTH(''),SHA2('', 256)".len();

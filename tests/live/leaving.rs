@@ -122,4 +122,46 @@ fn a_dropped_statement_is_settled_by_the_next() {
         usable(&mut session).await;
     });
 }
+
+/// T-61, T-90: a future that was never polled sends nothing; one that was polled has written its
+/// statement, even if its task had used up its share of the runtime's time: nothing is executed
+/// much later, before the next statement.
+#[test]
+fn t61_t90_a_dropped_statement_goes_out_at_once_or_never() {
+    each_server(async |target| {
+        let mut watcher = target.local().await;
+        let database = target.database(&mut watcher).await;
+        watcher.execute("CREATE TABLE late (a INT)", ()).await.unwrap();
+        let count = "SELECT COUNT(*) FROM late";
+        for config in [target.config(), target.local_config()] {
+            let mut session = connect(&config.database(&*database)).await;
+            session.execute("DELETE FROM late", ()).await.unwrap();
+            let sql = "INSERT INTO late VALUES (1)";
+            drop(session.execute(sql, ()));
+            usable(&mut session).await;
+            assert_eq!(watcher.fetch_one::<i64>(count, ()).await.unwrap(), 0);
+            {
+                let mut share = std::pin::pin!(async {
+                    loop {
+                        tokio::task::coop::consume_budget().await;
+                    }
+                });
+                let mut insert = std::pin::pin!(session.execute(sql, ()));
+                std::future::poll_fn(|cx| {
+                    // All of the share is gone once this is pending.
+                    assert!(share.as_mut().poll(cx).is_pending());
+                    assert!(insert.as_mut().poll(cx).is_pending());
+                    std::task::Poll::Ready(())
+                })
+                .await;
+            }
+            // Nothing is asked of the session, and yet it is there.
+            while watcher.fetch_one::<i64>(count, ()).await.unwrap() == 0 {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            usable(&mut session).await;
+            assert_eq!(watcher.fetch_one::<i64>(count, ()).await.unwrap(), 1);
+        }
+    });
+}
 }

@@ -352,7 +352,7 @@ fn assert_nothing_leaks(case: &Case, way: Way, attempt: &Attempt) -> usize {
 
 /// T-03, A-30, A-31, A-54, A-56, E-28, E-31: the whole table.
 #[test]
-fn t03_the_login_matrix() {
+fn t03_s11_the_login_matrix() {
     let rows = Mutex::new(Vec::new());
     let searches = Mutex::new(0);
     each_server(async |target| {

@@ -1,6 +1,9 @@
-//! What other drivers got wrong (A to H), and the checks of their suites (S1 to S8), by name. What is
-//! about pools is in `tests/pool`, values of 16 MiB and more (S10) in `large.rs`, accounts (S11) in
-//! `accounts.rs`, types (S13) in `types.rs` and memory (S15) in `tests/memory.rs`.
+//! What other drivers got wrong (A to H), and the checks of their suites (S1 to S18), by name: each is
+//! in the name of a test, `seed_a` to `seed_h` and `s1` to `s18`. Elsewhere are the pool (`seed_c`,
+//! `seed_d` and S14 in `tests/pool`), leaving (`seed_g`, `seed_h`, S4, S7, S17 in `ladder.rs`), values of
+//! 16 MiB and more (S10 in `large.rs`), accounts (S11 in `login_matrix.rs`), recorded packets (S12 in
+//! `tests/spec_vectors.rs`), types (S13 in `types.rs`), the numbers of errors (S16 beside
+//! `ServerErrorKind`) and option files, of which there are none (S18 in `tests/layers.rs`).
 
 use mywire::Session;
 use mywire::error::ServerErrorKind;
@@ -85,9 +88,9 @@ fn seed_d_s2_a_stream_tells_its_warnings() {
     });
 }
 
-/// S1: order, number, NULL and the empty string, however they are fetched.
+/// F, S1: a stream has an end and no error there; order, number, NULL and the empty string, however they are fetched.
 #[test]
-fn s1_rows_are_what_they_are_however_they_are_fetched() {
+fn seed_f_s1_rows_are_what_they_are_however_they_are_fetched() {
     each_server(async |target| {
         let mut session = target.session().await;
         let sql =
@@ -101,6 +104,7 @@ fn s1_rows_are_what_they_are_however_they_are_fetched() {
         while let Some(row) = rows.next().await.unwrap() {
             one_by_one.push(row.decode().unwrap());
         }
+        assert!(rows.next().await.unwrap().is_none(), "the end stays the end");
         rows.finish().await.unwrap();
         assert_eq!(one_by_one, wanted);
         let mut batches: Vec<Row> = Vec::new();
@@ -182,5 +186,83 @@ fn s6_s16_errors_have_kinds_and_the_session_goes_on() {
         assert!(error.is_retryable());
         transaction.rollback().await.unwrap();
         usable(&mut other).await;
+    });
+}
+
+asynchronous! {
+/// S5: a second command while rows are open does not compile (the `compile_fail` example of
+/// `Session`). Whoever gets around that, by forgetting the rows, gets its own rows all the same.
+#[test]
+fn s5_a_command_behind_rows_that_were_forgotten() {
+    each_server(async |target| {
+        let mut session = target.session().await;
+        for sql in ["SELECT 1 UNION ALL SELECT 2", "DO 0"] {
+            let mut rows = session.query(sql, ()).await.unwrap();
+            let _ = rows.next().await.unwrap();
+            std::mem::forget(rows);
+            usable(&mut session).await;
+        }
+    });
+}
+}
+
+/// S9: LOAD DATA LOCAL with the option off and on, where the file's name is nobody's, and on the
+/// path of a stream, which has no data to offer.
+#[test]
+fn s9_local_infile_off_on_and_by_a_stream() {
+    each_server(async |target| {
+        let load = "LOAD DATA LOCAL INFILE '/no/such/file' INTO TABLE loaded";
+        for offered in [false, true] {
+            let mut session = connect(&target.config().local_infile(offered)).await;
+            target.database(&mut session).await;
+            session.execute("CREATE TABLE loaded (a INT)", ()).await.unwrap();
+            let loaded = session.load_local(load, &b"1\n2\n"[..]).await;
+            match (offered, loaded) {
+                (true, loaded) => assert_eq!(loaded.unwrap().affected_rows, 2),
+                (false, loaded) => {
+                    let error = loaded.unwrap_err();
+                    assert!(error.to_string().contains("local_infile"), "{error}");
+                    assert_eq!(error.was_sent(), mywire::Sent::No);
+                }
+            }
+            // Nothing is loaded by a method that was given nothing, and the session goes on or says
+            // that it does not.
+            let streamed = session.query(load, ()).await.map(drop);
+            assert!(streamed.is_err());
+            if !session.is_dead() {
+                let count = "SELECT COUNT(*) FROM loaded";
+                let rows: i64 = session.fetch_one(count, ()).await.unwrap();
+                assert_eq!(rows, if offered { 2 } else { 0 });
+            }
+        }
+    });
+}
+
+/// E, S15: memory, after ten rows and a pause, with a slow reader, and over the whole of it.
+#[test]
+fn seed_e_s15_memory_is_flat_whatever_the_reader_does() {
+    each_server(async |target| {
+        let mut session = target.local().await;
+        // 100 MB.
+        let ten = "(SELECT 0 d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION \
+                   SELECT 5 UNION SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9)";
+        let tables: Vec<_> = (0..5).map(|table| format!("{ten} a{table}")).collect();
+        let sql = format!("SELECT REPEAT('x', 1000) FROM {}", tables.join(", "));
+        let before = counting_alloc::start();
+        let mut rows = session.query(&sql, ()).await.unwrap();
+        let mut count = 0_u64;
+        while let Some(row) = rows.next().await.unwrap() {
+            assert_eq!(row.decode::<&str>().unwrap().len(), 1000);
+            count += 1;
+            if count == 10 || count.is_multiple_of(5_000) {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+        }
+        assert_eq!(count, 100_000);
+        let grown = counting_alloc::peak().saturating_sub(before);
+        println!("{}: 100 MB read slowly, the heap grew by {grown} bytes", target.server.name);
+        assert!(grown < 1 << 20, "{grown}");
+        drop(rows);
+        usable(&mut session).await;
     });
 }

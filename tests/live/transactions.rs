@@ -25,6 +25,7 @@ async fn ids(session: &mut Session) -> Vec<i64> {
     session.fetch_all("SELECT id FROM t ORDER BY id", ()).await.unwrap()
 }
 
+/// T-65: dropped without a commit, it does not stay open.
 #[test]
 fn t65_committed_rolled_back_and_dropped() {
     each_server(async |target| {

@@ -175,7 +175,7 @@ async fn lenient(target: &Target) -> Session {
 }
 
 #[test]
-fn every_type_as_the_server_shows_it() {
+fn s13_every_type_as_the_server_shows_it() {
     each_server(async |target| {
         let mut session = lenient(target).await;
         for column in columns(&mut session).await {

@@ -33,7 +33,7 @@ fn t10_h49_redirects_are_told_and_followed_only_if_asked() {
     runtime.block_on(async {
         let mut owner = Session::connect_with(&first).await.unwrap();
         let verified = first.clone().host("localhost").ssl_ca_file(own.run.join("certs/ca.pem"));
-        let following = verified.clone().follow_redirects(true);
+        let following = verified.clone().redirect_to(["localhost"]);
         assert_eq!(port_reached(&following).await, a, "there is no redirect yet");
         let mut point_to = async |port: u16| {
             let sql = format!("SET GLOBAL redirect_url = 'mysql://localhost:{port}'");
@@ -47,8 +47,11 @@ fn t10_h49_redirects_are_told_and_followed_only_if_asked() {
         assert_eq!(port_reached(&verified).await, a);
         // Asked for, it is followed from a server that was verified, and from no other.
         assert_eq!(port_reached(&following).await, b);
+        // Not to a host that nobody listed.
+        let elsewhere = verified.clone().redirect_to(["example.com"]);
+        assert_eq!(port_reached(&elsewhere).await, a);
         for mode in [SslMode::Disabled, SslMode::Required] {
-            let unverified = first.clone().ssl_mode(mode).follow_redirects(true);
+            let unverified = first.clone().ssl_mode(mode).redirect_to(["localhost"]);
             assert_eq!(port_reached(&unverified).await, a, "{mode}");
         }
         // In a circle; to nobody.

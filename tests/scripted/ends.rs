@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mywire::error::{Lost, ProtocolErrorKind as Kind};
-use mywire::wire::{Capabilities, ColumnType, Command};
+use mywire::wire::{Capabilities, ColumnType, Command, StatusFlags};
 use mywire::{Error, Sent};
 use tokio::time::{Instant, sleep};
 
@@ -110,6 +110,33 @@ fn t90_a_connection_that_closed_before_the_statement_was_written_is_retryable() 
         assert_eq!(error.was_sent(), Sent::No);
         assert!(error.is_retryable());
         assert_eq!(script.wire.len(), written);
+        assert_dead(&mut session, &script).await;
+        drop(session);
+        script.done().await;
+    });
+}
+
+/// T-65, T-90: nobody knows whether it was committed, and nothing tries again.
+#[test]
+fn t65_a_commit_whose_reply_is_lost_is_of_unknown_outcome() {
+    run(async {
+        let (mut session, script) = logged_in(mysql(), &config(), |server| async move {
+            let mut server = server;
+            for _ in ["START TRANSACTION", "INSERT"] {
+                server.command().await;
+                let status = StatusFlags::IN_TRANS | StatusFlags::AUTOCOMMIT;
+                server.send(server.reply().ok_with(&ok_status(status))).await;
+            }
+            assert_eq!(server.command().await[1..], *b"COMMIT");
+            server.close();
+        })
+        .await;
+        let mut transaction = session.begin().await.unwrap();
+        transaction.execute("INSERT INTO t VALUES (1)", ()).await.unwrap();
+        let error = transaction.commit().await.unwrap_err();
+        assert_eq!(lost(&error), Lost::BeforeReply);
+        assert_eq!(error.was_sent(), Sent::Maybe);
+        assert!(error.is_fatal() && !error.is_retryable());
         assert_dead(&mut session, &script).await;
         drop(session);
         script.done().await;

@@ -197,7 +197,7 @@ fn e29_e30_a_switch_is_answered_with_its_own_nonce() {
 }
 
 #[test]
-fn h45_a_few_switches_are_gone_along_with_and_no_more() {
+fn h45_s11_a_few_switches_are_gone_along_with_and_no_more() {
     run(async {
         let (stream, script) = serve(|mut server| async move {
             server.greet(&mysql()).await;

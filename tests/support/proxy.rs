@@ -12,7 +12,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// What happens to one direction of the first connection; further ones pass.
+/// What happens to one direction of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     None,
@@ -45,8 +45,18 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// A proxy in front of a port of this machine.
+    /// A proxy in front of a port of this machine. The fault is the first connection's; further ones
+    /// pass.
     pub async fn start(server: u16, direction: Direction, fault: Fault) -> Self {
+        Self::start_with(server, direction, fault, Fault::None).await
+    }
+
+    /// A proxy whose fault is every connection's.
+    pub async fn start_for_all(server: u16, direction: Direction, fault: Fault) -> Self {
+        Self::start_with(server, direction, fault, fault).await
+    }
+
+    async fn start_with(server: u16, direction: Direction, first: Fault, later: Fault) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let to_client = Arc::new(AtomicU64::new(0));
@@ -55,9 +65,9 @@ impl Proxy {
         let (counter, ice) = (to_client.clone(), frozen.clone());
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
-            let mut fault = fault;
+            let mut fault = first;
             while let Ok((client, _)) = listener.accept().await {
-                let this = std::mem::replace(&mut fault, Fault::None);
+                let this = std::mem::replace(&mut fault, later);
                 let (counter, ice) = (counter.clone(), ice.clone());
                 connections.spawn(async move {
                     let Ok(server) = TcpStream::connect(("127.0.0.1", server)).await else {

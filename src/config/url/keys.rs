@@ -57,7 +57,7 @@ const CODE_ONLY: [&str; 9] = [
     "local-infile",
     "init-command",
     "trace-statements",
-    "follow-redirects",
+    "redirect-to",
 ];
 
 /// The value of `ssl-ca` that is no file. A file of this name is `./system`.
