@@ -25,7 +25,7 @@ use mywire::wire::{
     BinaryRow, Capabilities, ColumnDefinition, ColumnFlags, ColumnType, ExtendedMetadata, Greeting,
     OkPacket, PrepareOk, ResultSetHeader, SessionState, StatusFlags, TextRow, packet,
 };
-use mywire::{Config, DateTime, Row, Rows, Session, SslMode, ToValue};
+use mywire::{Config, Date, DateTime, Row, Rows, Session, SslMode, ToValue};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Rows in the block: a multiple of 256 keeps the sequence ids right.
@@ -48,7 +48,7 @@ struct Shape {
     decode: fn(Row<'_>) -> u64,
 }
 
-const SHAPES: [Shape; 3] = [
+const SHAPES: [Shape; 9] = [
     Shape {
         name: "ints8",
         format: Format::Text,
@@ -102,7 +102,109 @@ const SHAPES: [Shape; 3] = [
             (a.len() + b.len() + c.len() + d.len()) as u64 ^ u64::from(a.as_bytes()[19])
         },
     },
+    Shape {
+        name: "bytes4",
+        format: Format::Text,
+        columns: &[ColumnType::VAR_STRING; 4],
+        cell: |row, column| Some(format!("{row:020}{column:012}")),
+        decode: |row| {
+            let (a, b, c, d) = row.decode::<(&[u8], &[u8], &[u8], &[u8])>().expect("four strings");
+            (a.len() + b.len() + c.len() + d.len()) as u64 ^ u64::from(a[19])
+        },
+    },
+    Shape {
+        name: "accents4",
+        format: Format::Text,
+        columns: &[ColumnType::VAR_STRING; 4],
+        cell: |row, column| {
+            Some(match column {
+                0 => format!("Grüße aus Köln {row:012}é"),
+                1 => format!("Ærøskøbing åben {row:011}ß"),
+                2 => format!("日本語の文字 {row:013}"),
+                _ => format!("Привет {row:019}"),
+            })
+        },
+        decode: |row| {
+            let (a, b, c, d) = row.decode::<(&str, &str, &str, &str)>().expect("four strings");
+            (a.len() + b.len() + c.len() + d.len()) as u64 ^ u64::from(a.as_bytes()[19])
+        },
+    },
+    Shape {
+        name: "one",
+        format: Format::Text,
+        columns: &[ColumnType::LONGLONG],
+        cell: |row, _| Some((row * 7919).to_string()),
+        decode: |row| row.decode::<i64>().expect("an integer") as u64,
+    },
+    Shape {
+        name: "cols50",
+        format: Format::Text,
+        columns: &[TURN; 25].as_flattened(),
+        cell: |row, column| {
+            Some(match column % 2 {
+                0 => (row * 7919 + column).to_string(),
+                _ => format!("value {row} of {column}"),
+            })
+        },
+        decode: |row| {
+            let mut values = row.reader();
+            let mut sum = 0;
+            for _ in 0..25 {
+                sum ^= values.read::<i64>().expect("an integer") as u64;
+                sum ^= values.read::<&str>().expect("a string").len() as u64;
+            }
+            values.finish().expect("the row's end");
+            sum
+        },
+    },
+    Shape {
+        name: "nulls16",
+        format: Format::Text,
+        columns: &[TURN; 8].as_flattened(),
+        cell: |row, column| (row % 16 == column).then(|| row.to_string()),
+        decode: |row| {
+            macro_rules! sixteen {
+                ($($name:ident $text:ident)+) => {{
+                    let ($($name, $text,)+): ($(sixteen!(@int $name), sixteen!(@str $text),)+) =
+                        row.decode().expect("sixteen values");
+                    0 $(^ $name.unwrap_or(0) as u64 ^ $text.map_or(0, str::len) as u64)+
+                }};
+                (@int $name:ident) => { Option<i64> };
+                (@str $name:ident) => { Option<&str> };
+            }
+            sixteen!(a b c d e f g h i j k l m n o p)
+        },
+    },
+    Shape {
+        name: "money6",
+        format: Format::Text,
+        columns: &[
+            ColumnType::NEWDECIMAL,
+            ColumnType::NEWDECIMAL,
+            ColumnType::DATE,
+            ColumnType::DATE,
+            ColumnType::DATETIME,
+            ColumnType::DATETIME,
+        ],
+        cell: |row, column| {
+            Some(match column {
+                0 => format!("{row}.25"),
+                1 => format!("{}.567891", row * 1234),
+                2 | 3 => format!("20{:02}-{:02}-{:02}", row % 90, row % 12 + 1, row % 28 + 1),
+                _ => format!("2026-11-{:02} 12:34:{:02}", row % 28 + 1, row % 60),
+            })
+        },
+        decode: |row| {
+            type Money<'r> = (&'r str, &'r str, Date, Date, DateTime, DateTime);
+            let (a, b, c, d, e, f) = row.decode::<Money<'_>>().expect("six values");
+            (a.len() ^ b.len()) as u64
+                ^ u64::from(c.day ^ d.day ^ e.date.day ^ f.date.day ^ e.second ^ f.hour)
+        },
+    },
 ];
+
+/// Columns by turns.
+const TURN: [ColumnType; 2] = [ColumnType::LONGLONG, ColumnType::VAR_STRING];
 
 /// A way to read rows.
 type Way = fn(&Shape, u64) -> u64;
@@ -390,6 +492,11 @@ fn binary(text: &str, column_type: ColumnType) -> Vec<u8> {
         ColumnType::LONGLONG => text.parse::<i64>().unwrap().to_le_bytes().to_vec(),
         ColumnType::TINY => vec![text.parse().unwrap()],
         ColumnType::DOUBLE => text.parse::<f64>().unwrap().to_le_bytes().to_vec(),
+        ColumnType::DATE => {
+            let mut out = Vec::new();
+            text.parse::<Date>().unwrap().write(&mut out).unwrap();
+            out.split_off(1)
+        }
         ColumnType::DATETIME => {
             let mut out = Vec::new();
             text.parse::<DateTime>().unwrap().write(&mut out).unwrap();

@@ -150,6 +150,24 @@ impl Recv {
         self.buf.get_mut(self.end..).unwrap_or_default()
     }
 
+    /// [`spare`](Self::spare) for a read that costs the same however much it asks for: of a large
+    /// payload it takes no more than the rest and the header behind it. So the next one begins at
+    /// the window's start, and none of them is moved.
+    pub(super) fn spare_for_read(&mut self) -> &mut [u8] {
+        let due = self.due_of_large();
+        let spare = self.spare();
+        let len = due.map_or(spare.len(), |due| due.min(spare.len()));
+        spare.get_mut(..len).unwrap_or_default()
+    }
+
+    /// What is due of a large chunk that is arriving, and of the header behind it.
+    fn due_of_large(&self) -> Option<usize> {
+        let partial = self.partial.filter(|partial| !partial.streamed)?;
+        let chunk = partial.chunk.filter(|chunk| chunk.length >= HOT_READ)?;
+        let end = self.start + HEADER_SIZE + partial.kept + chunk.length;
+        Some((end + HEADER_SIZE).saturating_sub(self.end)).filter(|&due| due > HEADER_SIZE)
+    }
+
     /// Takes the first `n` bytes of the spare space as received.
     pub(super) fn received(&mut self, n: usize) {
         let spare = self.buf.len() - self.end;
@@ -497,10 +515,12 @@ impl Recv {
     /// Prepares for a read: afterwards there is spare space, and old spans are void.
     pub(super) fn make_room(&mut self) {
         let pending = self.end - self.start;
+        let due = self.due_of_large();
         let hot = self.filled || self.buf.len() > BASE_WINDOW;
-        let wanted = if hot { HOT_READ } else { BASE_WINDOW / 4 };
+        let least = if hot { HOT_READ } else { BASE_WINDOW / 4 };
         if self.buf.len() > HOT_WINDOW {
-            self.calm_reads = if pending < HOT_READ { self.calm_reads + 1 } else { 0 };
+            let calm = pending < HOT_READ && due.is_none();
+            self.calm_reads = if calm { self.calm_reads + 1 } else { 0 };
             if self.calm_reads == READS_BEFORE_SHRINKING {
                 self.resize(HOT_WINDOW);
             }
@@ -509,13 +529,16 @@ impl Recv {
             self.start = 0;
             self.end = 0;
         }
-        if self.buf.len() - self.end >= wanted {
+        // A payload that will not fit behind what is here is moved while it is small.
+        if self.buf.len() - self.end >= due.unwrap_or(least) {
             return;
         }
-        self.buf.copy_within(self.start..self.end, 0);
-        self.start = 0;
-        self.end = pending;
-        if self.buf.len() - self.end < wanted {
+        if self.start > 0 {
+            self.buf.copy_within(self.start..self.end, 0);
+            self.start = 0;
+            self.end = pending;
+        }
+        if self.buf.len() - self.end < due.map_or(least, |due| due.min(least)) {
             // Doubling keeps the window below twice what was really received, apart from the first
             // step to a hot stream's.
             self.resize(self.buf.len().saturating_mul(2).max(HOT_WINDOW));
