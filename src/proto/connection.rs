@@ -547,6 +547,8 @@ impl Connection {
         self.last_ok.end_command();
         if self.unanswered.is_empty() {
             self.exposed = false;
+            // A session that is idle from now on holds no more than it needs.
+            self.recv.rest();
         }
     }
 
