@@ -49,6 +49,33 @@ pub(super) struct Recv {
     max_packet: usize,
 }
 
+/// What tells a row of one packet from everything else at a glance.
+#[derive(Clone, Copy)]
+struct PlainRows {
+    format: Format,
+    /// The longest payload that is one packet and within the limit.
+    longest: usize,
+}
+
+impl PlainRows {
+    /// The length of the payload at the beginning of `bytes`, if it is here as a whole, has this
+    /// sequence id, and begins as nothing but a row does.
+    #[inline(always)]
+    fn len(self, bytes: &[u8], sequence: u8) -> Option<usize> {
+        let (header, payload) = bytes.split_first_chunk::<HEADER_SIZE>()?;
+        let header = PacketHeader::decode(*header);
+        let len = length_of(header);
+        let first = *payload.first()?;
+        let is_row = match self.format {
+            Format::Text => self.format.starts_row(first),
+            // The shortest OK packets look like rows.
+            Format::Binary => self.format.starts_row(first) && len != OkPacket::SHORTEST,
+        };
+        let is_here = len.wrapping_sub(1) < self.longest && len <= payload.len();
+        (is_row && is_here && header.sequence == sequence).then_some(len)
+    }
+}
+
 /// A payload of which a part is here.
 #[derive(Clone, Copy, Debug)]
 struct Partial {
@@ -228,25 +255,16 @@ impl Recv {
         if self.partial.is_some() {
             return None;
         }
-        let (header, rest) = self.pending().split_first_chunk::<HEADER_SIZE>()?;
-        let header = PacketHeader::decode(*header);
-        let len = length_of(header);
-        let first = *rest.first()?;
-        // The shortest OK packets look like rows of the binary protocol.
-        let is_row = format.starts_row(first)
-            && (len != OkPacket::SHORTEST || first != reply::OK)
-            && len != 0
-            && len <= rest.len()
-            && len <= self.max_packet
-            && header.sequence == self.sequence
-            && !header.is_continued();
-        if !is_row {
-            return None;
-        }
+        let len = self.plain_rows(format).len(self.pending(), self.sequence)?;
         let span = Span { start: self.start + HEADER_SIZE, len };
         self.start = span.start + len;
         self.sequence = self.sequence.wrapping_add(1);
         Some(span)
+    }
+
+    #[inline(always)]
+    fn plain_rows(&self, format: Format) -> PlainRows {
+        PlainRows { format, longest: self.max_packet.min(MAX_CHUNK - 1) }
     }
 
     /// The packets behind the current row that are complete rows too: where they stand, and how
@@ -256,7 +274,19 @@ impl Recv {
     pub(super) fn more_rows(&mut self, format: Format, columns: &Columns) -> (Span, usize) {
         let from = self.start;
         let mut rows = 0;
-        while self.row(format).is_some() || self.row_like_ok(format, columns) {
+        loop {
+            let plain = self.plain_rows(format);
+            let mut rest = self.pending();
+            let mut sequence = self.sequence;
+            while let Some(len) = plain.len(rest, sequence) {
+                rest = rest.get(HEADER_SIZE + len..).unwrap_or_default();
+                sequence = sequence.wrapping_add(1);
+                rows += 1;
+            }
+            (self.start, self.sequence) = (self.end - rest.len(), sequence);
+            if !self.row_like_ok(format, columns) {
+                break;
+            }
             rows += 1;
         }
         (Span { start: from, len: self.start - from }, rows)
