@@ -195,8 +195,8 @@ impl Bench {
             "`mywire` reads by `next_batch`, `mywire-next` by `next`, `mywire-blocking` without a runtime. The ratio is mywire's CPU above"
         );
         println!(
-            "`drain` to the best other client's; strings as `&str` without libmariadb, which checks
-         no UTF-8. Where `drain` costs more than a client that reads more at once, it is not subtracted.\n"
+            "`drain` to the best other client's; strings as `&str` without libmariadb, which checks\n\
+no UTF-8. Where `drain` costs more than a client that reads more at once, it is not subtracted.\n"
         );
         println!("| ns | {} | ratio | checksums |", columns.join(" | "));
         println!("|---|{}---|---|", "---|".repeat(columns.len()));
