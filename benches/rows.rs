@@ -54,10 +54,10 @@ struct Shape {
     decode: fn(Row<'_>) -> u64,
     /// The same as a struct, by the columns' names.
     #[cfg(feature = "serde")]
-    deserialize: fn(Row<'_>) -> u64,
+    deserialize: Option<fn(Row<'_>) -> u64>,
 }
 
-const SHAPES: [Shape; 3] = [
+const SHAPES: [Shape; 9] = [
     Shape {
         name: "ints8",
         format: Format::Text,
@@ -69,7 +69,7 @@ const SHAPES: [Shape; 3] = [
             (a ^ b ^ c ^ d ^ e ^ f ^ g ^ h) as u64
         },
         #[cfg(feature = "serde")]
-        deserialize: |row| {
+        deserialize: Some(|row| {
             #[derive(serde::Deserialize)]
             struct Ints {
                 c0: i64,
@@ -84,7 +84,7 @@ const SHAPES: [Shape; 3] = [
             let ints: Ints = row.deserialize().expect("eight integers");
             let first = ints.c0 ^ ints.c1 ^ ints.c2 ^ ints.c3;
             (first ^ ints.c4 ^ ints.c5 ^ ints.c6 ^ ints.c7) as u64
-        },
+        }),
     },
     Shape {
         name: "mixed7",
@@ -119,7 +119,7 @@ const SHAPES: [Shape; 3] = [
         },
         // Without the date, which serde has no type of its own for.
         #[cfg(feature = "serde")]
-        deserialize: |row| {
+        deserialize: Some(|row| {
             #[derive(serde::Deserialize)]
             struct Mixed<'r> {
                 c0: i64,
@@ -135,7 +135,7 @@ const SHAPES: [Shape; 3] = [
                 ^ (mixed.c1.len() + mixed.c2.len() + note) as u64
                 ^ mixed.c3.to_bits()
                 ^ u64::from(mixed.c5)
-        },
+        }),
     },
     Shape {
         name: "strings4",
@@ -147,7 +147,7 @@ const SHAPES: [Shape; 3] = [
             (a.len() + b.len() + c.len() + d.len()) as u64 ^ u64::from(a.as_bytes()[19])
         },
         #[cfg(feature = "serde")]
-        deserialize: |row| {
+        deserialize: Some(|row| {
             #[derive(serde::Deserialize)]
             struct Strings<'r> {
                 c0: &'r str,
@@ -157,9 +157,123 @@ const SHAPES: [Shape; 3] = [
             }
             let Strings { c0, c1, c2, c3 } = row.deserialize().expect("four strings");
             (c0.len() + c1.len() + c2.len() + c3.len()) as u64 ^ u64::from(c0.as_bytes()[19])
+        }),
+    },
+    Shape {
+        name: "bytes4",
+        format: Format::Text,
+        columns: &[ColumnType::VAR_STRING; 4],
+        cell: |row, column| Some(format!("{row:020}{column:012}")),
+        decode: |row| {
+            let (a, b, c, d) = row.decode::<(&[u8], &[u8], &[u8], &[u8])>().expect("four strings");
+            (a.len() + b.len() + c.len() + d.len()) as u64 ^ u64::from(a[19])
         },
+        #[cfg(feature = "serde")]
+        deserialize: None,
+    },
+    Shape {
+        name: "accents4",
+        format: Format::Text,
+        columns: &[ColumnType::VAR_STRING; 4],
+        cell: |row, column| {
+            Some(match column {
+                0 => format!("Grüße aus Köln {row:012}é"),
+                1 => format!("Ærøskøbing åben {row:011}ß"),
+                2 => format!("日本語の文字 {row:013}"),
+                _ => format!("Привет {row:019}"),
+            })
+        },
+        decode: |row| {
+            let (a, b, c, d) = row.decode::<(&str, &str, &str, &str)>().expect("four strings");
+            (a.len() + b.len() + c.len() + d.len()) as u64 ^ u64::from(a.as_bytes()[19])
+        },
+        #[cfg(feature = "serde")]
+        deserialize: None,
+    },
+    Shape {
+        name: "one",
+        format: Format::Text,
+        columns: &[ColumnType::LONGLONG],
+        cell: |row, _| Some((row * 7919).to_string()),
+        decode: |row| row.decode::<i64>().expect("an integer") as u64,
+        #[cfg(feature = "serde")]
+        deserialize: None,
+    },
+    Shape {
+        name: "cols50",
+        format: Format::Text,
+        columns: &[TURN; 25].as_flattened(),
+        cell: |row, column| {
+            Some(match column % 2 {
+                0 => (row * 7919 + column).to_string(),
+                _ => format!("value {row} of {column}"),
+            })
+        },
+        decode: |row| {
+            let mut values = row.reader();
+            let mut sum = 0;
+            for _ in 0..25 {
+                sum ^= values.read::<i64>().expect("an integer") as u64;
+                sum ^= values.read::<&str>().expect("a string").len() as u64;
+            }
+            values.finish().expect("the row's end");
+            sum
+        },
+        #[cfg(feature = "serde")]
+        deserialize: None,
+    },
+    Shape {
+        name: "nulls16",
+        format: Format::Text,
+        columns: &[TURN; 8].as_flattened(),
+        cell: |row, column| (row % 16 == column).then(|| row.to_string()),
+        decode: |row| {
+            macro_rules! sixteen {
+                ($($name:ident $text:ident)+) => {{
+                    let ($($name, $text,)+): ($(sixteen!(@int $name), sixteen!(@str $text),)+) =
+                        row.decode().expect("sixteen values");
+                    0 $(^ $name.unwrap_or(0) as u64 ^ $text.map_or(0, str::len) as u64)+
+                }};
+                (@int $name:ident) => { Option<i64> };
+                (@str $name:ident) => { Option<&str> };
+            }
+            sixteen!(a b c d e f g h i j k l m n o p)
+        },
+        #[cfg(feature = "serde")]
+        deserialize: None,
+    },
+    Shape {
+        name: "money6",
+        format: Format::Text,
+        columns: &[
+            ColumnType::NEWDECIMAL,
+            ColumnType::NEWDECIMAL,
+            ColumnType::DATE,
+            ColumnType::DATE,
+            ColumnType::DATETIME,
+            ColumnType::DATETIME,
+        ],
+        cell: |row, column| {
+            Some(match column {
+                0 => format!("{row}.25"),
+                1 => format!("{}.567891", row * 1234),
+                2 | 3 => format!("20{:02}-{:02}-{:02}", row % 90, row % 12 + 1, row % 28 + 1),
+                _ => format!("2026-11-{:02} 12:34:{:02}", row % 28 + 1, row % 60),
+            })
+        },
+        decode: |row| {
+            type Money<'r> = (&'r str, &'r str, Date, Date, DateTime, DateTime);
+            let (a, b, c, d, e, f) = row.decode::<Money<'_>>().expect("six values");
+            (a.len() ^ b.len()) as u64
+                ^ u64::from(c.day ^ d.day ^ e.date.day ^ f.date.day ^ e.second ^ f.hour)
+        },
+        #[cfg(feature = "serde")]
+        deserialize: None,
     },
 ];
+
+/// Columns by turns.
+const TURN: [ColumnType; 2] = [ColumnType::LONGLONG, ColumnType::VAR_STRING];
 
 /// A way to read rows.
 type Way = fn(&Shape, u64) -> u64;
@@ -191,7 +305,12 @@ fn main() {
     println!("   bytes/row");
     for shape in shapes() {
         print!("{:<16}", shape.to_string());
-        WAYS.iter().for_each(|&(_, way)| print!(" {:>8.1}", best_ns(ROWS, || way(&shape, ROWS))));
+        for (name, way) in WAYS {
+            match shape.is_read_as(name) {
+                true => print!(" {:>8.1}", best_ns(ROWS, || way(&shape, ROWS))),
+                false => print!(" {:>8}", "-"),
+            }
+        }
         println!("   {}", block(&shape).len() / BLOCK_ROWS);
     }
     println!("\n{:<16} {:>8}", "ns/execution", "best");
@@ -205,6 +324,17 @@ fn shapes() -> impl Iterator<Item = Shape> {
     [Format::Text, Format::Binary]
         .into_iter()
         .flat_map(|format| SHAPES.map(|shape| Shape { format, ..shape }))
+}
+
+impl Shape {
+    /// Whether there is a struct for the shape, if that is the way.
+    fn is_read_as(&self, way: &str) -> bool {
+        #[cfg(feature = "serde")]
+        let has_struct = self.deserialize.is_some();
+        #[cfg(not(feature = "serde"))]
+        let has_struct = false;
+        way != "serde" || has_struct
+    }
 }
 
 impl std::fmt::Display for Shape {
@@ -274,10 +404,11 @@ fn read_serde(shape: &Shape, rows: u64) -> u64 {
     ready(async {
         let mut session = session(shape).await;
         let mut result = query(&mut session, shape).await;
+        let deserialize = shape.deserialize.expect("a struct for this shape");
         let mut sum = 0_u64;
         for _ in 0..rows {
             let row = result.next().await.expect("no error").expect("a row");
-            sum = sum.wrapping_add((shape.deserialize)(row));
+            sum = sum.wrapping_add(deserialize(row));
         }
         sum
     })
@@ -572,6 +703,11 @@ fn binary(text: &str, column_type: ColumnType) -> Vec<u8> {
         ColumnType::LONGLONG => text.parse::<i64>().unwrap().to_le_bytes().to_vec(),
         ColumnType::TINY => vec![text.parse().unwrap()],
         ColumnType::DOUBLE => text.parse::<f64>().unwrap().to_le_bytes().to_vec(),
+        ColumnType::DATE => {
+            let mut out = Vec::new();
+            text.parse::<Date>().unwrap().write(&mut out).unwrap();
+            out.split_off(1)
+        }
         ColumnType::DATETIME => {
             let mut out = Vec::new();
             text.parse::<DateTime>().unwrap().write(&mut out).unwrap();

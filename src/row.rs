@@ -203,6 +203,7 @@ impl<'r> Cells<'r> {
     }
 
     /// Reads the next value.
+    #[inline]
     fn read<T: FromValue<'r>>(&mut self) -> Result<T> {
         let Some((info, infos)) = self.infos.split_first() else { return Err(self.behind_last()) };
         let value = match &mut self.walk {

@@ -273,7 +273,7 @@ impl Connection {
                 if error.is_fatal() {
                     self.kill();
                 }
-                Err(error.into())
+                Err(Error::Server(error))
             }
             Outcome::Failed(error) => Err(error.into()),
         }
@@ -547,6 +547,8 @@ impl Connection {
         self.last_ok.end_command();
         if self.unanswered.is_empty() {
             self.exposed = false;
+            // A session that is idle from now on holds no more than it needs.
+            self.recv.rest();
         }
     }
 
@@ -562,7 +564,7 @@ impl Connection {
         // No result follows an error, whatever the last status word said (E-53).
         self.info.status = self.info.status.without(StatusFlags::MORE_RESULTS);
         self.answered();
-        Ok((State::Idle, Outcome::Refused(error)))
+        Ok((State::Idle, Outcome::Refused(error.into())))
     }
 
     /// Nothing may come while nothing is asked for; an error report is at least understood (F-11).
@@ -597,7 +599,7 @@ impl Connection {
                 self.begin_compression(options);
                 Ok((State::Idle, Outcome::Step(Step::Connected)))
             }
-            Progress::Refused(error) => Ok((State::Dead, Outcome::Refused(error))),
+            Progress::Refused(error) => Ok((State::Dead, Outcome::Refused(error.into()))),
         }
     }
 
@@ -735,8 +737,9 @@ pub(super) enum Outcome {
     /// Nothing to tell yet.
     Continue,
     Step(Step),
-    /// The server refused: not a fault of the connection.
-    Refused(ServerError),
+    /// The server refused: not a fault of the connection. On the heap, so that the outcomes of
+    /// every day are moved around in a few words.
+    Refused(Box<ServerError>),
     /// The caller asked for what cannot be.
     Failed(UsageError),
 }

@@ -58,6 +58,33 @@ impl std::fmt::Debug for Recv {
     }
 }
 
+/// What tells a row of one packet from everything else at a glance.
+#[derive(Clone, Copy)]
+struct PlainRows {
+    format: Format,
+    /// The longest payload that is one packet and within the limit.
+    longest: usize,
+}
+
+impl PlainRows {
+    /// The length of the payload at the beginning of `bytes`, if it is here as a whole, has this
+    /// sequence id, and begins as nothing but a row does.
+    #[inline(always)]
+    fn len(self, bytes: &[u8], sequence: u8) -> Option<usize> {
+        let (header, payload) = bytes.split_first_chunk::<HEADER_SIZE>()?;
+        let header = PacketHeader::decode(*header);
+        let len = length_of(header);
+        let first = *payload.first()?;
+        let is_row = match self.format {
+            Format::Text => self.format.starts_row(first),
+            // The shortest OK packets look like rows.
+            Format::Binary => self.format.starts_row(first) && len != OkPacket::SHORTEST,
+        };
+        let is_here = len.wrapping_sub(1) < self.longest && len <= payload.len();
+        (is_row && is_here && header.sequence == sequence).then_some(len)
+    }
+}
+
 /// A payload of which a part is here.
 #[derive(Clone, Copy, Debug)]
 struct Partial {
@@ -159,6 +186,24 @@ impl Recv {
         self.buf.get_mut(self.end..).unwrap_or_default()
     }
 
+    /// [`spare`](Self::spare) for a read that costs the same however much it asks for: of a large
+    /// payload it takes no more than the rest and the header behind it. So the next one begins at
+    /// the window's start, and none of them is moved.
+    pub(super) fn spare_for_read(&mut self) -> &mut [u8] {
+        let due = self.due_of_large();
+        let spare = self.spare();
+        let len = due.map_or(spare.len(), |due| due.min(spare.len()));
+        spare.get_mut(..len).unwrap_or_default()
+    }
+
+    /// What is due of a large chunk that is arriving, and of the header behind it.
+    fn due_of_large(&self) -> Option<usize> {
+        let partial = self.partial.filter(|partial| !partial.streamed)?;
+        let chunk = partial.chunk.filter(|chunk| chunk.length >= HOT_READ)?;
+        let end = self.start + HEADER_SIZE + partial.kept + chunk.length;
+        Some((end + HEADER_SIZE).saturating_sub(self.end)).filter(|&due| due > HEADER_SIZE)
+    }
+
     /// Takes the first `n` bytes of the spare space as received.
     pub(super) fn received(&mut self, n: usize) {
         let spare = self.buf.len() - self.end;
@@ -219,25 +264,16 @@ impl Recv {
         if self.partial.is_some() {
             return None;
         }
-        let (header, rest) = self.pending().split_first_chunk::<HEADER_SIZE>()?;
-        let header = PacketHeader::decode(*header);
-        let len = length_of(header);
-        let first = *rest.first()?;
-        // The shortest OK packets look like rows of the binary protocol.
-        let is_row = format.starts_row(first)
-            && (len != OkPacket::SHORTEST || first != reply::OK)
-            && len != 0
-            && len <= rest.len()
-            && len <= self.max_packet
-            && header.sequence == self.sequence
-            && !header.is_continued();
-        if !is_row {
-            return None;
-        }
+        let len = self.plain_rows(format).len(self.pending(), self.sequence)?;
         let span = Span { start: self.start + HEADER_SIZE, len };
         self.start = span.start + len;
         self.sequence = self.sequence.wrapping_add(1);
         Some(span)
+    }
+
+    #[inline(always)]
+    fn plain_rows(&self, format: Format) -> PlainRows {
+        PlainRows { format, longest: self.max_packet.min(MAX_CHUNK - 1) }
     }
 
     /// The packets behind the current row that are complete rows too: where they stand, and how
@@ -247,7 +283,19 @@ impl Recv {
     pub(super) fn more_rows(&mut self, format: Format, columns: &Columns) -> (Span, usize) {
         let from = self.start;
         let mut rows = 0;
-        while self.row(format).is_some() || self.row_like_ok(format, columns) {
+        loop {
+            let plain = self.plain_rows(format);
+            let mut rest = self.pending();
+            let mut sequence = self.sequence;
+            while let Some(len) = plain.len(rest, sequence) {
+                rest = rest.get(HEADER_SIZE + len..).unwrap_or_default();
+                sequence = sequence.wrapping_add(1);
+                rows += 1;
+            }
+            (self.start, self.sequence) = (self.end - rest.len(), sequence);
+            if !self.row_like_ok(format, columns) {
+                break;
+            }
             rows += 1;
         }
         (Span { start: from, len: self.start - from }, rows)
@@ -506,10 +554,12 @@ impl Recv {
     /// Prepares for a read: afterwards there is spare space, and old spans are void.
     pub(super) fn make_room(&mut self) {
         let pending = self.end - self.start;
+        let due = self.due_of_large();
         let hot = self.filled || self.buf.len() > BASE_WINDOW;
-        let wanted = if hot { HOT_READ } else { BASE_WINDOW / 4 };
+        let least = if hot { HOT_READ } else { BASE_WINDOW / 4 };
         if self.buf.len() > HOT_WINDOW {
-            self.calm_reads = if pending < HOT_READ { self.calm_reads + 1 } else { 0 };
+            let calm = pending < HOT_READ && due.is_none();
+            self.calm_reads = if calm { self.calm_reads + 1 } else { 0 };
             if self.calm_reads == READS_BEFORE_SHRINKING {
                 self.resize(HOT_WINDOW);
             }
@@ -518,13 +568,16 @@ impl Recv {
             self.start = 0;
             self.end = 0;
         }
-        if self.buf.len() - self.end >= wanted {
+        // A payload that will not fit behind what is here is moved while it is small.
+        if self.buf.len() - self.end >= due.unwrap_or(least) {
             return;
         }
-        self.buf.copy_within(self.start..self.end, 0);
-        self.start = 0;
-        self.end = pending;
-        if self.buf.len() - self.end < wanted {
+        if self.start > 0 {
+            self.buf.copy_within(self.start..self.end, 0);
+            self.start = 0;
+            self.end = pending;
+        }
+        if self.buf.len() - self.end < due.map_or(least, |due| due.min(least)) {
             // Doubling keeps the window below twice what was really received, apart from the first
             // step to a hot stream's.
             self.resize(self.buf.len().saturating_mul(2).max(HOT_WINDOW));

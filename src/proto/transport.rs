@@ -20,7 +20,7 @@ impl Connection {
         if let Some(compress) = &mut self.compress {
             return compress.spare();
         }
-        self.recv.spare()
+        self.recv.spare_for_read()
     }
 
     /// Whether input that nobody asked for can be taken: it has not ended, and there is space

@@ -19,6 +19,7 @@ impl<'r> RowReader<'r> {
 
     /// Reads the next value. Fails if it does not fit the type, and goes on behind it all the same;
     /// or if there is none.
+    #[inline]
     pub fn read<T: FromValue<'r>>(&mut self) -> Result<T> {
         let left = self.cells.infos.len();
         self.cells.read().inspect_err(|_| self.resume(left))

@@ -126,7 +126,7 @@ mod race {
     use std::task::{Context, Poll};
 
     use tokio::net::{TcpSocket, TcpStream};
-    use tokio::time::{Instant as TokioInstant, Sleep};
+    use tokio::time::Sleep;
 
     use super::*;
 
@@ -151,8 +151,8 @@ mod race {
         failed: Failures,
         options: &'a SocketOptions,
         stagger: Duration,
-        /// When the next one starts, whatever became of those before.
-        next: Pin<Box<Sleep>>,
+        /// When the next one starts, whatever became of those before; none if there is no next one.
+        next: Option<Pin<Box<Sleep>>>,
     }
 
     pub(super) struct Attempt<'a> {
@@ -176,7 +176,7 @@ mod race {
                 failed: Vec::new(),
                 options,
                 stagger,
-                next: Box::pin(tokio::time::sleep(stagger)),
+                next: None,
             }
         }
 
@@ -199,8 +199,12 @@ mod race {
                 if self.waiting.is_empty() && self.running.is_empty() {
                     return Poll::Ready(None);
                 }
-                let due = self.running.is_empty() || one_failed;
-                if self.waiting.is_empty() || !(due || self.next.as_mut().poll(cx).is_ready()) {
+                let mut due = self.running.is_empty() || one_failed;
+                if !self.waiting.is_empty() && !due {
+                    let next = || Box::pin(tokio::time::sleep(self.stagger));
+                    due = self.next.get_or_insert_with(next).as_mut().poll(cx).is_ready();
+                }
+                if self.waiting.is_empty() || !due {
                     return Poll::Pending;
                 }
                 self.start_next();
@@ -211,7 +215,7 @@ mod race {
             if let Some(address) = self.waiting.pop_front() {
                 let stream = Box::pin(attempt(address, self.options));
                 self.running.push(Attempt { address, stream });
-                self.next.as_mut().reset(TokioInstant::now() + self.stagger);
+                self.next = None;
             }
         }
 

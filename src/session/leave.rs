@@ -75,7 +75,10 @@ impl Session {
     /// Reads and throws away what an earlier command left, as far as that is sensible; see the
     /// module's description. Afterwards a command can be given.
     pub(super) async fn drain(&mut self) -> Result<()> {
-        let mut looked = false;
+        let mut looked = self.connection.is_idle();
+        if looked {
+            self.look().await;
+        }
         self.connection.skip_rows();
         loop {
             let step = self.connection.step();

@@ -206,6 +206,7 @@ impl Session {
             Err(error) if self.spoils_cached(sql, &error) && known => {
                 // The server does not know the statement, so it did not execute it (K-24).
                 drop(statement);
+                self.settle().await?;
                 let (statement, _) = self.cached(sql).await?;
                 let begun = self.run(&statement, params).await;
                 if let Err(error) = &begun {
@@ -217,11 +218,11 @@ impl Session {
         }
     }
 
-    /// Executes a statement; `true` if its first result is a result set.
+    /// Executes a statement in a session that is settled; `true` if its first result is a result
+    /// set.
     async fn run(&mut self, statement: &Statement, params: &impl Params) -> Result<bool> {
         self.check_owner(statement)?;
         statement.check_count(params)?;
-        self.settle().await?;
         let handle = self.handle(statement).await?;
         self.lifeline.run()?;
         let flags = if statement.has_cursor() { Execute::CURSOR_READ_ONLY } else { 0 };

@@ -275,9 +275,9 @@ impl Session {
         self.statements.get(sql)
     }
 
-    /// The statement of this SQL: the cached one, or a new one; and which of both.
+    /// The statement of this SQL in a session that is settled: the cached one, or a new one; and
+    /// which of both.
     pub(super) async fn cached(&mut self, sql: &str) -> Result<(Statement, bool)> {
-        self.drain().await?;
         if let Some(statement) = self.statement_at_hand(sql) {
             return Ok((statement, true));
         }

@@ -1,9 +1,11 @@
 //! A transport that waits by itself: sockets of `std`, and `poll(2)`.
 //!
-//! It has the shape of an asynchronous one, so that the session above is the same. The sockets do
-//! not block; where the others would leave it to a runtime to wait,
+//! It has the shape of an asynchronous one, so that the session above is the same. Reading and
+//! writing do not block; where the others would leave it to a runtime to wait,
 //! [`wait`](StdStream::wait) does, for whatever comes first of input, room for output, and the
-//! deadline. So a session over it is never pending, and reads while it writes (T-40).
+//! deadline. So a session over it is never pending, and reads while it writes (T-40). Where input
+//! is all that is waited for, however long it takes, the next read waits for it by itself: one
+//! system call instead of two.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -29,6 +31,8 @@ pub(super) struct StdStream {
     /// Something was written since the last look for input: there is none yet, as a rule, and
     /// asking for it costs a system call.
     wrote: bool,
+    /// The next read is to wait, if the system can say so of one read.
+    read_waits: bool,
 }
 
 enum Io {
@@ -46,18 +50,26 @@ impl<T: Read + Write + Send> ReadWrite for T {}
 
 impl StdStream {
     pub(super) fn tcp(stream: TcpStream) -> io::Result<Self> {
-        stream.set_nonblocking(true)?;
-        Ok(Self { io: Io::Tcp(stream), deadline: None, wrote: false })
+        if !one_call::WAITS {
+            stream.set_nonblocking(true)?;
+        }
+        Ok(Self::new(Io::Tcp(stream)))
     }
 
     #[cfg(unix)]
     pub(super) fn unix(stream: UnixStream) -> io::Result<Self> {
-        stream.set_nonblocking(true)?;
-        Ok(Self { io: Io::Unix(stream), deadline: None, wrote: false })
+        if !one_call::WAITS {
+            stream.set_nonblocking(true)?;
+        }
+        Ok(Self::new(Io::Unix(stream)))
     }
 
     pub(super) fn other(stream: impl Read + Write + Send + 'static) -> Self {
-        Self { io: Io::Other(Box::new(stream)), deadline: None, wrote: false }
+        Self::new(Io::Other(Box::new(stream)))
+    }
+
+    const fn new(io: Io) -> Self {
+        Self { io, deadline: None, wrote: false, read_waits: false }
     }
 
     /// The user whose process listens at the other end of a Unix socket.
@@ -85,10 +97,11 @@ impl StdStream {
         if std::mem::take(&mut self.wrote) && self.can_look() {
             return Poll::Pending;
         }
+        let waits = std::mem::take(&mut self.read_waits);
         attempt(self.can_look(), || match &mut self.io {
-            Io::Tcp(stream) => stream.read(buf),
+            Io::Tcp(stream) => one_call::read(stream, buf, waits),
             #[cfg(unix)]
-            Io::Unix(stream) => stream.read(buf),
+            Io::Unix(stream) => one_call::read(stream, buf, waits),
             Io::Other(stream) => stream.read(buf),
         })
     }
@@ -96,9 +109,9 @@ impl StdStream {
     /// Writes what there is room for, or is pending.
     pub(super) fn poll_write(&mut self, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = attempt(self.can_look(), || match &mut self.io {
-            Io::Tcp(stream) => stream.write(bytes),
+            Io::Tcp(stream) => one_call::write(stream, bytes),
             #[cfg(unix)]
-            Io::Unix(stream) => stream.write(bytes),
+            Io::Unix(stream) => one_call::write(stream, bytes),
             Io::Other(stream) => stream.write(bytes),
         });
         // Where there is no room, the peer may be waiting for us to read (T-40).
@@ -127,9 +140,9 @@ impl StdStream {
     /// Writes what the socket takes at once, if it is a socket.
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         match &self.io {
-            Io::Tcp(stream) => (&*stream).write(bytes),
+            Io::Tcp(stream) => one_call::write(stream, bytes),
             #[cfg(unix)]
-            Io::Unix(stream) => (&*stream).write(bytes),
+            Io::Unix(stream) => one_call::write(stream, bytes),
             Io::Other(_) => Ok(0),
         }
     }
@@ -152,7 +165,11 @@ impl StdStream {
 
     /// Waits until what is wanted can be done, in part at least: `true`; or until `until`: `false`.
     /// Fails with `TimedOut` at the deadline.
-    pub(super) fn wait(&self, wanted: Wanted, until: Option<Instant>) -> io::Result<bool> {
+    pub(super) fn wait(&mut self, wanted: Wanted, until: Option<Instant>) -> io::Result<bool> {
+        if one_call::WAITS && !wanted.write && until.is_none() && self.deadline.is_none() {
+            self.read_waits = true;
+            return Ok(true);
+        }
         let mut events = PollFlags::empty();
         events.set(PollFlags::IN, wanted.read);
         events.set(PollFlags::OUT, wanted.write);
@@ -178,6 +195,51 @@ impl StdStream {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+}
+
+/// Sockets that block, and say with each call that it does not: so one that waits needs no second.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod one_call {
+    use std::io;
+    use std::os::fd::AsFd;
+
+    use rustix::net::{RecvFlags, SendFlags, recv, send};
+
+    pub(super) const WAITS: bool = true;
+
+    pub(super) fn read(socket: &impl AsFd, buf: &mut [u8], waits: bool) -> io::Result<usize> {
+        let flags = if waits { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
+        let (received, _) = recv(socket, buf, flags)?;
+        Ok(received)
+    }
+
+    pub(super) fn write(socket: &impl AsFd, bytes: &[u8]) -> io::Result<usize> {
+        Ok(send(socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+    }
+}
+
+/// Sockets that do not block.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod one_call {
+    use std::io::{self, Read, Write};
+
+    pub(super) const WAITS: bool = false;
+
+    pub(super) fn read<'s, S>(socket: &'s S, buf: &mut [u8], _: bool) -> io::Result<usize>
+    where
+        &'s S: Read,
+    {
+        let mut socket = socket;
+        socket.read(buf)
+    }
+
+    pub(super) fn write<'s, S>(socket: &'s S, bytes: &[u8]) -> io::Result<usize>
+    where
+        &'s S: Write,
+    {
+        let mut socket = socket;
+        socket.write(bytes)
     }
 }
 

@@ -119,7 +119,7 @@ impl Stream {
     ///
     /// `false` says that `until` has come.
     pub(super) fn poll_wait(
-        &self,
+        &mut self,
         wanted: Wanted,
         until: Option<Instant>,
     ) -> Poll<io::Result<bool>> {

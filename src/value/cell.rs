@@ -1,6 +1,6 @@
 //! The cells of a row, one after the other, on their way to typed values.
 
-use super::{Format, FromValue, RawValue};
+use super::{Format, FromValue, RawValue, utf8};
 use crate::columns::ColumnInfo;
 use crate::error::ValueError;
 use crate::wire::DecodeError;
@@ -148,9 +148,9 @@ impl<'r> Checked<'r> {
             && info.place >= self.text_from
             && (length + 1..=CHECKED_AT_ONCE).contains(&from.len())
         {
-            match std::str::from_utf8(from) {
-                Ok(tail) => self.tail = tail,
-                Err(_) => self.text_from = usize::MAX,
+            match utf8::text(from) {
+                Some(tail) => self.tail = tail,
+                None => self.text_from = usize::MAX,
             }
         }
         if let Some(start) = self.tail.len().checked_sub(from.len())
@@ -159,6 +159,6 @@ impl<'r> Checked<'r> {
             // Not at all if a character goes over its end.
             return self.tail.get(start..start + length);
         }
-        std::str::from_utf8(from.get(..length)?).ok()
+        utf8::text(from.get(..length)?)
     }
 }

@@ -35,6 +35,7 @@ mod text;
 #[cfg(feature = "time")]
 mod time;
 mod to_value;
+mod utf8;
 #[cfg(feature = "uuid")]
 mod uuid;
 mod vector;

@@ -4,6 +4,7 @@ use super::{BinaryWalk, CellFault, Format, FromValue, Integer, Kind, RawValue, T
 use crate::columns::ColumnInfo;
 use crate::error::ValueError;
 use crate::wire::binary_row::BinaryCells;
+use crate::wire::text_row::TextCells;
 use crate::wire::{ColumnFlags, ColumnType};
 
 /// The longest text that is looked at as a number, in bytes: a DECIMAL has 65 digits, a sign and a
@@ -71,14 +72,25 @@ macro_rules! integers {
 
 integers! { i8, i16, i32, i64, isize; u8, u16, u32, u64, usize }
 
-/// The next value of a text row if it is an integer of at most eight bytes; nothing is taken
-/// otherwise.
+/// The next value of a text row if it is an integer that fits; nothing is taken otherwise.
 #[inline(always)]
 fn short_integer(walk: &mut TextWalk<'_>, info: &ColumnInfo) -> Option<i64> {
     if !matches!(info.kind, Kind::Integer) {
         return None;
     }
-    let mut cells = walk.cells;
+    if let Some((number, cells)) = eight_bytes(walk.cells) {
+        walk.cells = cells;
+        return Some(number);
+    }
+    let (number, rest) = other_integer(walk.cells)?;
+    walk.cells.resume(rest);
+    Some(number)
+}
+
+/// The integer of at most eight bytes that is next, if it is not among the last bytes of a row, and
+/// the walk behind it.
+#[inline(always)]
+fn eight_bytes(mut cells: TextCells<'_>) -> Option<(i64, TextCells<'_>)> {
     let (length, word) = cells.next_word()?;
     let word = u64::from_le_bytes(word);
     let negative = word & 0xFF == u64::from(b'-');
@@ -90,9 +102,19 @@ fn short_integer(walk: &mut TextWalk<'_>, info: &ColumnInfo) -> Option<i64> {
     if bad != 0 {
         return None;
     }
-    walk.cells = cells;
     let number = magnitude.cast_signed();
-    Some(if negative { -number } else { number })
+    Some((if negative { -number } else { number }, cells))
+}
+
+/// The integer that is next, and what stands behind it.
+#[inline(never)]
+fn other_integer(mut cells: TextCells<'_>) -> Option<(i64, &[u8])> {
+    let (negative, magnitude) = parse(cells.next_short_cell()?).ok()?;
+    let number = match negative {
+        true => 0_i64.checked_sub_unsigned(magnitude)?,
+        false => i64::try_from(magnitude).ok()?,
+    };
+    Some((number, cells.rest()))
 }
 
 /// The next value of a binary row if it is an integer that fits; nothing is taken otherwise.
@@ -282,7 +304,7 @@ fn parse(text: &[u8]) -> Result<(bool, u64), ValueError> {
     let length = digits.len();
     let (magnitude, bad) = if length <= 3 {
         few_digits(digits)
-    } else if length < 8 {
+    } else if length <= 8 {
         up_to_eight_digits(digits)
     } else if length <= 16 {
         up_to_sixteen_digits(digits)

@@ -4,7 +4,7 @@ use std::fmt::LowerExp;
 use std::str::FromStr;
 
 use super::{
-    BinaryWalk, CellFault, Date, DateTime, Format, FromValue, Kind, RawValue, TextWalk, Time,
+    BinaryWalk, CellFault, Date, DateTime, Format, FromValue, Kind, RawValue, TextWalk, Time, utf8,
 };
 use crate::columns::ColumnInfo;
 use crate::error::ValueError;
@@ -16,7 +16,7 @@ impl<'r> FromValue<'r> for &'r str {
     fn from_value(value: RawValue<'r>) -> Result<Self, ValueError> {
         match value.kind() {
             Kind::Text | Kind::Bytes | Kind::Decimal => {
-                std::str::from_utf8(value.bytes()).map_err(|_| ValueError::Utf8)
+                utf8::text(value.bytes()).ok_or(ValueError::Utf8)
             }
             Kind::Foreign => Err(ValueError::CharacterSet),
             _ => Err(ValueError::Type),

@@ -108,10 +108,10 @@ fn statements_are_prepared_in_front_of_a_pipeline() {
 
 use UsageError::ParameterCount;
 
-/// T-40, T-112: 32 MiB there while 32 MiB come back, with a bounded part of it in memory.
+/// T-40, T-112: 100 MiB there while 100 MiB come back, with a bounded part of it in memory.
 #[test]
 fn t40_t112_much_in_both_directions() {
-    const COMMANDS: usize = 128;
+    const COMMANDS: usize = 400;
     const LENGTH: usize = 256 << 10;
 
     each_server(async |target| {

@@ -134,6 +134,42 @@ static void points(MYSQL *mysql, uint64_t count) {
   mysql_stmt_close(stmt);
 }
 
+/* Rows of parameters at a time. */
+enum { MANY = 1024 };
+
+static void inserts(MYSQL *mysql, uint64_t count) {
+  static const char sql[] = "INSERT INTO sink VALUES (?, ?)";
+  static char text[] = "the name of a customer";
+  static int64_t ids[MANY];
+  static char *names[MANY];
+  static unsigned long lengths[MANY];
+  MYSQL_STMT *stmt = mysql_stmt_init(mysql);
+  if (mysql_query(mysql, "BEGIN")) fail(mysql);
+  if (mysql_stmt_prepare(stmt, sql, strlen(sql))) fail_stmt(stmt);
+  MYSQL_BIND params[2];
+  memset(params, 0, sizeof params);
+  params[0].buffer_type = MYSQL_TYPE_LONGLONG; params[0].buffer = ids;
+  params[1].buffer_type = MYSQL_TYPE_STRING; params[1].buffer = names; params[1].length = lengths;
+  for (uint64_t done = 0; done < count;) {
+    unsigned many = count - done < MANY ? (unsigned)(count - done) : MANY;
+    for (unsigned i = 0; i < many; i++) {
+      ids[i] = (int64_t)(done + i); names[i] = text; lengths[i] = sizeof text - 1;
+    }
+    if (mysql_stmt_attr_set(stmt, STMT_ATTR_ARRAY_SIZE, &many) || mysql_stmt_bind_param(stmt, params)
+        || mysql_stmt_execute(stmt)) fail_stmt(stmt);
+    done += many;
+  }
+  mysql_stmt_close(stmt);
+  if (mysql_query(mysql, "SELECT CAST(SUM(id + 1) AS SIGNED) FROM sink")) fail(mysql);
+  MYSQL_RES *result = mysql_use_result(mysql);
+  MYSQL_ROW row = result ? mysql_fetch_row(result) : NULL;
+  if (!row || !row[0]) fail(mysql);
+  add(strtoull(row[0], NULL, 10));
+  while (mysql_fetch_row(result)) {}
+  mysql_free_result(result);
+  if (mysql_query(mysql, "ROLLBACK")) fail(mysql);
+}
+
 static MYSQL *login(char **argv) {
   MYSQL *mysql = mysql_init(NULL);
   my_bool off = 0;
@@ -165,6 +201,7 @@ int main(int argc, char **argv) {
     MYSQL *mysql = login(argv);
     if (!strcmp(argv[2], "text")) text_rows(mysql, sql, kinds(argv[3]));
     else if (!strcmp(argv[2], "binary")) binary_rows(mysql, sql, kinds(argv[3]));
+    else if (!strcmp(argv[2], "insert")) inserts(mysql, count);
     else points(mysql, count);
     mysql_close(mysql);
   }

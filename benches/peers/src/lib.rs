@@ -35,6 +35,10 @@ pub enum Task {
     Rows { shape: Shape, binary: bool, repeats: u64 },
     /// That many point queries by prepared statement.
     Point { count: u64 },
+    /// The same, by clients that can many at a time.
+    Pipeline { count: u64 },
+    /// That many rows inserted in a transaction, which is rolled back.
+    Insert { count: u64 },
     /// That many connections, one after the other.
     Connect { count: u64 },
 }
@@ -52,7 +56,10 @@ impl Task {
     pub fn count(&self) -> u64 {
         match *self {
             Self::Rows { shape, repeats, .. } => shape.block * repeats,
-            Self::Point { count } | Self::Connect { count } => count,
+            Self::Point { count }
+            | Self::Pipeline { count }
+            | Self::Insert { count }
+            | Self::Connect { count } => count,
         }
     }
 
@@ -62,7 +69,10 @@ impl Task {
             Self::Rows { shape, repeats, .. } => {
                 format!("SELECT * FROM {} /* repeat={repeats} */", shape.name)
             }
-            Self::Point { .. } => "SELECT a FROM point WHERE id = ?".to_owned(),
+            Self::Point { .. } | Self::Pipeline { .. } => {
+                "SELECT a FROM point WHERE id = ?".to_owned()
+            }
+            Self::Insert { .. } => "INSERT INTO sink VALUES (?, ?)".to_owned(),
             Self::Connect { .. } => String::new(),
         }
     }
@@ -75,6 +85,8 @@ impl Task {
                 [format.to_owned(), shape.name.to_owned(), repeats.to_string()]
             }
             Self::Point { count } => ["point".into(), "-".into(), count.to_string()],
+            Self::Pipeline { count } => ["pipeline".into(), "-".into(), count.to_string()],
+            Self::Insert { count } => ["insert".into(), "-".into(), count.to_string()],
             Self::Connect { count } => ["connect".into(), "-".into(), count.to_string()],
         }
     }
@@ -83,6 +95,8 @@ impl Task {
         let count = count.parse().expect("a number");
         match kind {
             "point" => Self::Point { count },
+            "pipeline" => Self::Pipeline { count },
+            "insert" => Self::Insert { count },
             "connect" => Self::Connect { count },
             format => Self::Rows {
                 shape: Shape::named(shape),

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The outcome of one run of a client.
 #[derive(Clone, Debug)]
@@ -10,6 +10,8 @@ pub struct Run {
     /// User and system time of the whole process.
     pub cpu: Duration,
     pub user: Duration,
+    /// From the process's start to its end.
+    pub elapsed: Duration,
     pub sum: u64,
     /// How often memory was asked for, if the client counts.
     pub allocations: Option<u64>,
@@ -18,15 +20,18 @@ pub struct Run {
 
 /// Runs a client to its end.
 pub fn run(command: &mut Command) -> Run {
+    let start = Instant::now();
     let mut child = command.stdout(Stdio::piped()).spawn().expect("the client starts");
     let mut output = String::new();
     child.stdout.take().expect("a pipe").read_to_string(&mut output).expect("text");
     let (user, system) = wait(&mut child);
+    let elapsed = start.elapsed();
     let mut words = output.split_whitespace();
     let mut word = || words.next().unwrap_or_else(|| panic!("{command:?} said {output:?}"));
     Run {
         cpu: user + system,
         user,
+        elapsed,
         sum: word().parse().expect("a checksum"),
         allocations: word().parse().ok(),
         peak_kib: word().parse().expect("kibibytes"),

@@ -5,7 +5,7 @@ use mysql_async::prelude::{FromValue, Queryable};
 use mysql_async::{Conn, Opts, OptsBuilder, Row, Value};
 use time::{Date, PrimitiveDateTime};
 
-use super::{point_id, runtime};
+use super::{CHECK, INSERTED, point_id, runtime};
 use crate::{Account, Sum, Task, common_column, for_each_shape};
 
 macro_rules! rows {
@@ -49,6 +49,18 @@ pub fn run(account: &Account, task: &Task) -> Sum {
                 }
                 sum
             }
+            Task::Insert { count } => {
+                let mut conn = connect(account).await;
+                let statement = conn.prep(task.sql()).await.expect("a statement");
+                conn.query_drop("BEGIN").await.expect("a transaction");
+                for i in 0..*count {
+                    conn.exec_drop(&statement, (i, INSERTED)).await.expect("it is inserted");
+                }
+                sum.int(conn.query_first(CHECK).await.expect("a result").expect("a sum"));
+                conn.query_drop("ROLLBACK").await.expect("a rollback");
+                sum
+            }
+            Task::Pipeline { .. } => panic!("one at a time"),
             Task::Connect { count } => {
                 for _ in 0..*count {
                     connect(account).await.disconnect().await.expect("a farewell");

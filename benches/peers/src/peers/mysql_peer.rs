@@ -4,7 +4,7 @@ use mysql::prelude::{FromValue, Queryable};
 use mysql::{Conn, Opts, OptsBuilder, Row, Value};
 use time::{Date, PrimitiveDateTime};
 
-use super::point_id;
+use super::{CHECK, INSERTED, point_id};
 use crate::{Account, Sum, Task, for_each_shape};
 
 /// The values of a row of mysql or mysql_async, which share their row type's insides.
@@ -91,6 +91,18 @@ pub fn run(account: &Account, task: &Task) -> Sum {
             }
             sum
         }
+        Task::Insert { count } => {
+            let mut conn = connect(account);
+            let statement = conn.prep(task.sql()).expect("a statement");
+            conn.query_drop("BEGIN").expect("a transaction");
+            for i in 0..*count {
+                conn.exec_drop(&statement, (i, INSERTED)).expect("it is inserted");
+            }
+            sum.int(conn.query_first(CHECK).expect("a result").expect("a sum"));
+            conn.query_drop("ROLLBACK").expect("a rollback");
+            sum
+        }
+        Task::Pipeline { .. } => panic!("one at a time"),
         Task::Connect { count } => {
             for _ in 0..*count {
                 drop(connect(account));

@@ -2,8 +2,11 @@
 
 use mywire::{Config, Date, DateTime, Row, Rows, Session, SslMode};
 
-use super::{point_id, runtime};
+use super::{CHECK, INSERTED, point_id, runtime};
 use crate::{Account, Sum, Task, for_each_shape};
+
+/// Point queries that are under way together.
+const AT_A_TIME: usize = 100;
 
 macro_rules! rust_type {
     (int) => { i64 };
@@ -63,6 +66,32 @@ pub fn run(account: &Account, task: &Task, batches: bool) -> Sum {
                 }
                 sum
             }
+            Task::Pipeline { count } => {
+                let mut sum = Sum::default();
+                let statement = session.prepare(&task.sql()).await.expect("a statement");
+                let mut pipeline = session.pipeline();
+                for first in (0..*count).step_by(AT_A_TIME) {
+                    for i in (first..*count).take(AT_A_TIME) {
+                        pipeline.query(&statement, (point_id(i),)).await.expect("room");
+                    }
+                    while let Some(reply) = pipeline.next_reply().await {
+                        let mut rows = reply.expect("a result set");
+                        let row = rows.next().await.expect("no error").expect("a row");
+                        sum.int(row.decode().expect("an integer"));
+                    }
+                }
+                sum
+            }
+            Task::Insert { count } => {
+                let mut sum = Sum::default();
+                let statement = session.prepare(&task.sql()).await.expect("a statement");
+                let mut transaction = session.begin().await.expect("a transaction");
+                let rows = (0..*count).map(|i| (i, INSERTED));
+                transaction.bulk(&statement, rows).await.expect("they are inserted");
+                sum.int(transaction.fetch_one(CHECK, ()).await.expect("a sum"));
+                transaction.rollback().await.expect("a rollback");
+                sum
+            }
             Task::Connect { count } => {
                 let mut sum = Sum::default();
                 for _ in 0..*count {
@@ -91,6 +120,30 @@ pub fn run_blocking(account: &Account, task: &Task) -> Sum {
             for i in 0..*count {
                 sum.int(session.fetch_one(&statement, (point_id(i),)).expect("a row"));
             }
+        }
+        Task::Pipeline { count } => {
+            let mut session = connect();
+            let statement = session.prepare(&task.sql()).expect("a statement");
+            let mut pipeline = session.pipeline();
+            for first in (0..*count).step_by(AT_A_TIME) {
+                for i in (first..*count).take(AT_A_TIME) {
+                    pipeline.query(&statement, (point_id(i),)).expect("room");
+                }
+                while let Some(reply) = pipeline.next_reply() {
+                    let mut rows = reply.expect("a result set");
+                    let row = rows.next().expect("no error").expect("a row");
+                    sum.int(row.decode().expect("an integer"));
+                }
+            }
+        }
+        Task::Insert { count } => {
+            let mut session = connect();
+            let statement = session.prepare(&task.sql()).expect("a statement");
+            let mut transaction = session.begin().expect("a transaction");
+            let rows = (0..*count).map(|i| (i, INSERTED));
+            transaction.bulk(&statement, rows).expect("they are inserted");
+            sum.int(transaction.fetch_one(CHECK, ()).expect("a sum"));
+            transaction.rollback().expect("a rollback");
         }
         Task::Connect { count } => {
             for _ in 0..*count {

@@ -6,7 +6,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 use time::{Date, PrimitiveDateTime};
 
-use super::{point_id, runtime};
+use super::{CHECK, INSERTED, point_id, runtime};
 use crate::{Account, Sum, Task, for_each_shape};
 
 macro_rules! get {
@@ -85,6 +85,20 @@ pub fn run(account: &Account, task: &Task) -> Sum {
                 }
                 sum
             }
+            Task::Insert { count } => {
+                let mut conn = connect(account).await;
+                let mut transaction = conn.begin().await.expect("a transaction");
+                for i in 0..*count {
+                    let query = sqlx::query("INSERT INTO sink VALUES (?, ?)").bind(i);
+                    let query = query.bind(INSERTED);
+                    query.execute(&mut *transaction).await.expect("it is inserted");
+                }
+                let row = sqlx::query(CHECK).fetch_one(&mut *transaction).await.expect("a row");
+                sum.int(row.try_get_unchecked(0).expect("a sum"));
+                transaction.rollback().await.expect("a rollback");
+                sum
+            }
+            Task::Pipeline { .. } => panic!("one at a time"),
             Task::Connect { count } => {
                 for _ in 0..*count {
                     connect(account).await.close().await.expect("a farewell");

@@ -3,8 +3,10 @@
 
 use zero_mysql::Opts;
 use zero_mysql::error::Result;
+use zero_mysql::handler::DropHandler;
 use zero_mysql::protocol::BinaryRowPayload;
 use zero_mysql::protocol::command::ColumnDefinition;
+use zero_mysql::protocol::command::bulk_exec::BulkFlags;
 use zero_mysql::protocol::response::OkPayloadBytes;
 use zero_mysql::protocol::r#trait::BinaryResultSetHandler;
 use zero_mysql::raw::{FromRawValue, parse_value};
@@ -14,7 +16,7 @@ use zero_mysql::value::{Timestamp4, Timestamp7, Timestamp11};
 
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
-use super::point_id;
+use super::{CHECK, INSERTED, point_id};
 use crate::{Account, Sum, Task, for_each_shape};
 
 macro_rules! column {
@@ -174,6 +176,22 @@ pub fn run(account: &Account, task: &Task) -> Sum {
             }
             sum
         }
+        Task::Insert { count } => {
+            let mut conn = connect(account);
+            let mut statement = conn.prepare(&task.sql()).expect("a statement");
+            conn.query_drop("BEGIN").expect("a transaction");
+            let rows: Vec<_> = (0..*count).map(|i| (i, INSERTED)).collect();
+            let flags = BulkFlags::SEND_TYPES_TO_SERVER;
+            let mut handler = DropHandler::default();
+            conn.exec_bulk_insert_or_update(&mut statement, &rows[..], flags, &mut handler)
+                .expect("they are inserted");
+            let mut check = conn.prepare(CHECK).expect("a statement");
+            let row: Option<(i64,)> = conn.exec_first(&mut check, ()).expect("a result");
+            sum.int(row.expect("a sum").0);
+            conn.query_drop("ROLLBACK").expect("a rollback");
+            sum
+        }
+        Task::Pipeline { .. } => panic!("one at a time"),
         Task::Connect { count } => {
             for _ in 0..*count {
                 drop(connect(account));
