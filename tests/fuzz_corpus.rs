@@ -125,7 +125,12 @@ fn the_seeds_are_those_of_the_vectors() {
                 std::fs::write(&file, &seed.input).expect("a file in the corpus");
             }
             let found = std::fs::read(&file).unwrap_or_default();
-            assert_eq!(found, seed.input, "{}: run this test with MYWIRE_WRITE_SEEDS=1", file.display());
+            assert_eq!(
+                found,
+                seed.input,
+                "{}: run this test with MYWIRE_WRITE_SEEDS=1",
+                file.display()
+            );
             stored.retain(|other| **other != file);
         }
         if write {

@@ -43,8 +43,7 @@ fn policy(source: &mut Source<'_>) -> Policy {
     let mut policy = Policy::default();
     let bits = source.byte();
     if bits & 1 != 0 {
-        let names: Vec<&str> =
-            (0..source.below(3)).map(|_| name(source.pick(&PLUGINS))).collect();
+        let names: Vec<&str> = (0..source.below(3)).map(|_| name(source.pick(&PLUGINS))).collect();
         policy = policy.allow_only(names);
     }
     policy = policy.allow_clear_text(bits & 2 != 0).fetch_server_public_key(bits & 4 != 0);

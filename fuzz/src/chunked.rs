@@ -67,8 +67,7 @@ pub fn chunked(data: &[u8]) {
 fn row(source: &mut Source<'_>, writer: &mut Writer, types: &[ColumnType], binary: bool) {
     if binary {
         let cells: Vec<_> = types.iter().map(|&of| binary_cell(source, of)).collect();
-        let cells: Vec<_> =
-            cells.iter().map(|(layout, cell)| (*layout, cell.as_deref())).collect();
+        let cells: Vec<_> = cells.iter().map(|(layout, cell)| (*layout, cell.as_deref())).collect();
         return writer.binary_row(&cells);
     }
     let cells: Vec<_> = types.iter().map(|_| cell(source)).collect();

@@ -40,7 +40,8 @@ fn result_set(data: &[u8]) {
     let mut payload = Vec::new();
     if prepares {
         let columns = u16::try_from(announced).expect("it was drawn as one");
-        let ok = PrepareOk { statement: 7, columns, metadata_follows: true, ..PrepareOk::default() };
+        let ok =
+            PrepareOk { statement: 7, columns, metadata_follows: true, ..PrepareOk::default() };
         ok.encode(capabilities, &mut payload);
     } else {
         let header = ResultSetHeader { columns: announced.max(1), metadata_follows: true };

@@ -94,7 +94,11 @@ pub fn without_rows(mut events: Vec<Event>) -> Vec<Event> {
 }
 
 /// Runs and checks that the heap follows the bytes received, not the bytes announced (G2).
-pub fn metered(conversation: &Conversation, cuts: &Cuts, reading: Reading) -> (Vec<Event>, Vec<u8>) {
+pub fn metered(
+    conversation: &Conversation,
+    cuts: &Cuts,
+    reading: Reading,
+) -> (Vec<Event>, Vec<u8>) {
     let mut plain = Plain::default();
     let Some(meter) = METER.get() else {
         let events = run(conversation, cuts, reading, &mut plain, &mut |_, _| {});

@@ -120,7 +120,10 @@ pub enum Event {
     File,
     /// The command was not given: it is the caller's mistake.
     Refused(String),
-    Error { text: String, fatal: bool },
+    Error {
+        text: String,
+        fatal: bool,
+    },
 }
 
 /// What carries the bytes between the connection and the conversation.

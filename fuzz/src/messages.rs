@@ -4,10 +4,10 @@ use mywire::wire::attributes::AttributedQuery;
 use mywire::wire::binary_row::Layout;
 use mywire::wire::{
     AuthMoreData, AuthNextFactor, AuthSwitchRequest, BulkExecute, BulkRows, Capabilities,
-    ChangeUser, ColumnDefinition, ColumnType, Command, CompressedHeader, ConnectAttributes, EncodeError,
-    EofPacket, ErrPacket, ExtendedMetadata, Greeting, Indicator, LocalInfileRequest, LoginRequest,
-    OkPacket, PacketHeader, Parameters, PrepareOk, ProgressReport, ResultSetHeader, SessionState,
-    SslRequest, StateChange, TextRow, compressed, packet,
+    ChangeUser, ColumnDefinition, ColumnType, Command, CompressedHeader, ConnectAttributes,
+    EncodeError, EofPacket, ErrPacket, ExtendedMetadata, Greeting, Indicator, LocalInfileRequest,
+    LoginRequest, OkPacket, PacketHeader, Parameters, PrepareOk, ProgressReport, ResultSetHeader,
+    SessionState, SslRequest, StateChange, TextRow, compressed, packet,
 };
 
 use super::meter::bounded;

@@ -71,10 +71,8 @@ fn agree(sql: &str) {
         })
         .expect("numbers");
     let place = |name| distinct.iter().position(|known| *known == name).expect("it is known");
-    let wanted: Vec<u8> = names
-        .iter()
-        .flat_map(|(_, name)| values[place(*name)].to_le_bytes())
-        .collect();
+    let wanted: Vec<u8> =
+        names.iter().flat_map(|(_, name)| values[place(*name)].to_le_bytes()).collect();
     assert_eq!(bytes, wanted, "{sql:?}");
     assert_eq!(params.count(), names.len());
     if let Some((_, rest)) = given.split_first() {
@@ -89,7 +87,10 @@ fn agree(sql: &str) {
 enum In {
     Code,
     /// In a quote, perhaps behind a backslash.
-    Quote { quote: u8, escaped: bool },
+    Quote {
+        quote: u8,
+        escaped: bool,
+    },
     Comment,
     Line,
 }

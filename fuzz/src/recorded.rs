@@ -78,11 +78,7 @@ pub struct Recording {
     pub exchanges: Vec<(Action, Vec<u8>)>,
 }
 
-fn turns(
-    source: &mut Source<'_>,
-    recording: &Recording,
-    conversation: &Conversation,
-) -> Vec<Turn> {
+fn turns(source: &mut Source<'_>, recording: &Recording, conversation: &Conversation) -> Vec<Turn> {
     let mut turns: Vec<Turn> = Vec::new();
     let exchanges = &recording.exchanges;
     let mut next = 0;

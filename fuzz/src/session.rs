@@ -190,8 +190,7 @@ impl Caller {
             }
             _ => {
                 let asked = self.ask(source);
-                let all: Vec<(u64, String, Vec<u8>)> =
-                    session.fetch_all(&*asked.sql, ()).await?;
+                let all: Vec<(u64, String, Vec<u8>)> = session.fetch_all(&*asked.sql, ()).await?;
                 if self.honest {
                     let count = u64::try_from(all.len()).expect("a few");
                     assert_eq!(count, asked.rows);

@@ -17,7 +17,9 @@ use mywire::{Limits, OwnedRow};
 
 use super::drive::{Cuts, Plain, Reading, run};
 use super::meter::bounded_by;
-use super::server::{Action, Conversation, LoginKind, Offer, Turn, Writer, column, login, login_turns};
+use super::server::{
+    Action, Conversation, LoginKind, Offer, Turn, Writer, column, login, login_turns,
+};
 use super::source::Source;
 
 /// A value, and what servers make of it.
@@ -58,11 +60,7 @@ impl Sample {
         let decimals = source.pick(&[6, 0, 3]);
         let step = 10_u32.pow(6 - u32::from(decimals));
         let micros = wide % 1_000_000 / step * step;
-        let date = Date::new(
-            u16::from_le_bytes([a, b]) % 10_000,
-            c % 13,
-            d % 32,
-        );
+        let date = Date::new(u16::from_le_bytes([a, b]) % 10_000, c % 13, d % 32);
         let clock = (a % 24, b % 60, c % 60);
         macro_rules! integer {
             ($variant:ident, $number:expr, $type:ident, $unsigned:literal) => {{
@@ -88,7 +86,9 @@ impl Sample {
             7 => integer!(Int, signed, LONGLONG, false),
             8 => integer!(UInt, number, LONGLONG, true),
             9 => {
-                let float = f64::from_bits(number.rotate_left(source.below(64).try_into().expect("it is small")));
+                let float = f64::from_bits(
+                    number.rotate_left(source.below(64).try_into().expect("it is small")),
+                );
                 let float = if float.is_finite() { float } else { 0.5 };
                 let value = Value::Double(float);
                 Self::of(value, &float, ColumnType::DOUBLE, false, format!("{float:e}"))
@@ -106,9 +106,7 @@ impl Sample {
                 let value = Value::Decimal(decimal.clone());
                 Self::of(value, &decimal, ColumnType::NEWDECIMAL, false, text)
             }
-            12 => {
-                Self::of(Value::Date(date), &date, ColumnType::DATE, false, date_text(date))
-            }
+            12 => Self::of(Value::Date(date), &date, ColumnType::DATE, false, date_text(date)),
             13 => {
                 let (hour, minute, second) = clock;
                 let moment = DateTime::new(date, hour, minute, second, micros);
@@ -320,8 +318,30 @@ fn agree(text: &OwnedRow, binary: &OwnedRow, index: usize) {
         ($($type:ty),+ $(,)?) => { $(as_type::<$type>(text, binary, index);)+ };
     }
     as_types!(
-        i8, u8, i16, u16, i32, u32, i64, u64, i128, u128, f32, f64, bool, &str, &[u8], Vec<u8>,
-        Decimal, Date, DateTime, Time, IpAddr, Vec<f32>, Value, Option<i64>,
+        i8,
+        u8,
+        i16,
+        u16,
+        i32,
+        u32,
+        i64,
+        u64,
+        i128,
+        u128,
+        f32,
+        f64,
+        bool,
+        &str,
+        &[u8],
+        Vec<u8>,
+        Decimal,
+        Date,
+        DateTime,
+        Time,
+        IpAddr,
+        Vec<f32>,
+        Value,
+        Option<i64>,
     );
     if text.columns().get(index).expect("a column").column_type() != ColumnType::DOUBLE {
         as_type::<String>(text, binary, index);

@@ -83,7 +83,8 @@ fn of_vector(block: &Block, message: &str, seeds: &mut Vec<Seed>) -> bool {
         }
         "AuthResponse" => auth(seeds, block),
         "Command" | "LoginRequest" | "ChangeUser" | "SslRequest" if payload.len() <= 400 => {
-            let header = PacketHeader { length: u32::try_from(payload.len()).unwrap(), sequence: 0 };
+            let header =
+                PacketHeader { length: u32::try_from(payload.len()).unwrap(), sequence: 0 };
             add(seeds, "server_side", name, [&[0, 0, 0][..], &header.encode(), payload].concat());
         }
         _ => {}
@@ -91,12 +92,7 @@ fn of_vector(block: &Block, message: &str, seeds: &mut Vec<Seed>) -> bool {
     seeds.len() > before
 }
 
-fn row(
-    seeds: &mut Vec<Seed>,
-    target: &'static str,
-    block: &Block,
-    types: &[(ColumnType, bool)],
-) {
+fn row(seeds: &mut Vec<Seed>, target: &'static str, block: &Block, types: &[(ColumnType, bool)]) {
     if types.len() > 9 || block.bytes.len() > 200 {
         return;
     }
@@ -133,10 +129,8 @@ fn auth(seeds: &mut Vec<Seed>, block: &Block) {
     };
     let mut input = vec![channel, 2, 3, 3, u8::try_from(place).unwrap()];
     for data in [Some(nonce), block.find("salt")].into_iter().flatten() {
-        let data: Vec<u8> = data
-            .split_whitespace()
-            .map(|byte| u8::from_str_radix(byte, 16).unwrap())
-            .collect();
+        let data: Vec<u8> =
+            data.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
         if data.len() > 60 {
             return;
         }
