@@ -16,6 +16,7 @@ use std::time::Duration;
 use mywire::{Config, Error, Result, Rows, Session, SslMode};
 use tokio::runtime::{Builder, Runtime};
 
+use super::auth::contains;
 use super::meter::bounded;
 use super::server::PASSWORD;
 use super::session_server::{Fault, Scripted, Watched};
@@ -26,6 +27,10 @@ const MAX_ACTIONS: usize = 12;
 
 /// Decisions: how the transport cuts, the server's faults, then the caller's actions.
 pub fn session(data: &[u8]) {
+    // A server that says the password knows it, and an error repeats what it said.
+    if contains(data, PASSWORD.as_bytes()) {
+        return;
+    }
     thread_local! {
         static RUNTIME: OnceCell<Runtime> = const { OnceCell::new() };
     }
@@ -82,8 +87,7 @@ async fn act(data: &[u8]) {
         }
     }
     let sent = watched.sent.lock().expect("nobody panicked");
-    let secret = PASSWORD.as_bytes();
-    assert!(!sent.windows(secret.len()).any(|part| part == secret), "the password was sent");
+    assert!(!contains(&sent, PASSWORD.as_bytes()), "the password was sent");
 }
 
 async fn stays_dead(session: &mut Session, watched: &Watched) {
