@@ -14,7 +14,7 @@ use fuzz::frames::{compressed, deflated, frame, framed, stored};
 use fuzz::server::{
     Action, Conversation, LoginKind, Offer, Turn, Writer, conversation, login, login_turns,
 };
-use fuzz::session::without_rows;
+use fuzz::conversation::without_rows;
 use fuzz::source::Source;
 use mywire::proto::{Connection, Transport};
 use mywire::wire::packet::MAX_CHUNK;

@@ -12,7 +12,7 @@ use fuzz::server::{
     Action, Conversation, LoginKind, Offer, Turn, Writer, conversation, conversation_of, login,
     login_turns,
 };
-use fuzz::session::{headers, without_rows};
+use fuzz::conversation::{headers, without_rows};
 use fuzz::source::Source;
 use mywire::Limits;
 use mywire::proto::{Connection, Transport};

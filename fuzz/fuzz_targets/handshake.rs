@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| mywire_fuzz::handshake::handshake(data));
+mywire_fuzz::target!(mywire_fuzz::handshake::handshake);

@@ -10,6 +10,9 @@ use super::source::Source;
 /// Reads of one run, so that large rows do not take all the time.
 const MAX_READS: usize = 1_500;
 
+/// Frames of one run: each costs its maker a compressor, and its reader a table.
+const MAX_FRAMES: usize = 300;
+
 /// Undamaged frames say what the same conversation says without them. Damaged ones say the same
 /// however they are cut, and what [`run`] checks.
 pub fn compressed(data: &[u8]) {
@@ -26,6 +29,8 @@ pub fn compressed(data: &[u8]) {
         (0..damages).map(|_| (source.below(4), source.u32(), source.byte())).collect();
     let body = source.slice(200).to_vec();
     let plain = conversation(&mut source);
+    let factor = plain.len() * sizes.len() / (MAX_FRAMES * sizes.iter().sum::<usize>()) + 1;
+    let sizes: Vec<_> = sizes.into_iter().map(|size| size * factor).collect();
     let mut framed = framed(plain.clone(), algorithm, &sizes);
     for &(kind, place, byte) in &damage {
         let replies = framed.turns.iter_mut().map(|turn| &mut turn.reply);

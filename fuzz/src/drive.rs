@@ -116,7 +116,14 @@ pub enum Event {
     Row(String),
     Done(String),
     Progress(String),
-    Error { text: String, fatal: bool },
+    /// The server asked for the data of a LOAD DATA LOCAL, and got them.
+    File,
+    /// The command was not given: it is the caller's mistake.
+    Refused(String),
+    Error {
+        text: String,
+        fatal: bool,
+    },
 }
 
 /// What carries the bytes between the connection and the conversation.
@@ -200,8 +207,16 @@ pub fn run(
         {
             given += turn.actions.len();
             for action in &turn.actions {
-                act(&mut drive.connection, *action).expect("the connection is idle");
+                match act(&mut drive.connection, *action) {
+                    // What cannot be asked for now was not asked for.
+                    Err(Error::Usage(error)) => {
+                        drive.events.push(Event::Refused(format!("{error:?}")));
+                    }
+                    asked => asked.expect("the connection is idle"),
+                }
             }
+            // Nothing stands in front of the rows of a fetch.
+            drive.ask();
             drive.send(wire);
             drive.incoming.extend(wire.seal(&turn.reply));
             continue;
@@ -221,6 +236,13 @@ pub fn act(connection: &mut Connection, action: Action) -> Result<(), Error> {
         Action::Reset => connection.reset_connection(),
         Action::Prepare => connection.prepare(b"SELECT ?"),
         Action::Execute => connection.execute(7, 0, |_| Ok(())),
+        Action::Load => connection.load_local(b"LOAD DATA LOCAL INFILE 'x' INTO TABLE t"),
+        Action::ExecuteOne(statement) => connection.execute(statement, 0, |_| Ok(())),
+        Action::ExecuteBulk(statement) => connection.execute_bulk(statement, 0, |_| Ok(())),
+        Action::Fetch(statement) => connection.fetch(statement, 10),
+        Action::ResetStatement(statement) => connection.reset_statement(statement),
+        Action::CloseStatement(statement) => connection.close_statement(statement),
+        Action::LongData(statement) => connection.send_long_data(statement, 0, b"long"),
     }
 }
 
@@ -316,6 +338,9 @@ impl Drive {
                 self.events.push(Event::Error { text: describe(&error), fatal });
                 self.rows = 0;
                 assert_eq!(fatal, self.connection.is_dead());
+                if !fatal {
+                    self.ask();
+                }
                 return if fatal { None } else { Some(Step::Progress) };
             }
         };
@@ -334,6 +359,7 @@ impl Drive {
             Step::Prepared => {
                 let (prepared, columns) = (self.connection.prepared(), self.connection.columns());
                 self.events.push(Event::Prepared(format!("{prepared:?} {columns:?}")));
+                self.ask();
             }
             Step::Row => {
                 let whole = !matches!(
@@ -356,6 +382,14 @@ impl Drive {
                 let database = self.connection.server().database();
                 let text = format!("{:?} {database:?}", self.connection.done());
                 self.events.push(Event::Done(text));
+                self.ask();
+            }
+            Step::LocalInfile => {
+                self.events.push(Event::File);
+                for part in [&b"1,one\n"[..], b"2,two\n"] {
+                    self.connection.send_file(part).expect("it was asked for");
+                }
+                self.connection.end_file().expect("it was asked for");
             }
             Step::Progress => {
                 let report = format!("{:?}", self.connection.progress().expect("it just came"));

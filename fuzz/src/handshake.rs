@@ -9,12 +9,13 @@ use mywire::wire::{
     PacketHeader, StatusFlags,
 };
 
+use super::auth::contains;
 use super::drive::{Cuts, stays_dead};
 use super::server::{Offer, PASSWORD, Writer, login};
 use super::source::Source;
 
 /// SHA-1 and SHA-256 of [`PASSWORD`], once and twice: what plugins store or send in the clear.
-const HASHES: [&[u8]; 4] = [
+pub const HASHES: [&[u8]; 4] = [
     b"\x4e\x47\x84\x98\x30\xff\x6b\xeb\xba\x84\x75\x24\x3c\x3b\x4b\xdb\x62\xe9\x2a\xd7",
     b"\xbd\xd4\x85\x76\xe0\x6c\xaa\x40\x42\x6d\xc8\x89\x6f\x12\x86\x55\x0d\xa7\x56\x3d",
     b"\xb2\xd5\x16\xff\xdb\xd6\xcb\x87\x0d\xf3\x4d\x4c\x52\xd2\x4d\x05\xf3\x32\xf3\x4f\
@@ -23,7 +24,7 @@ const HASHES: [&[u8]; 4] = [
       \x8c\xa5\x20\x9f\xbc\xd3\x0c\x8f\x83\x30\x37\xbb",
 ];
 
-const PLUGINS: [&[u8]; 9] = [
+pub const PLUGINS: [&[u8]; 9] = [
     b"mysql_native_password",
     b"caching_sha2_password",
     b"mysql_clear_password",
@@ -44,6 +45,10 @@ struct Said {
 }
 
 pub fn handshake(data: &[u8]) {
+    // A server that says the password knows it, and an answer may repeat what it said.
+    if contains(data, PASSWORD.as_bytes()) {
+        return;
+    }
     let mut source = Source::new(data);
     let cuts = Cuts::draw(&mut source);
     let unix = source.flag();
@@ -173,7 +178,7 @@ fn cut(cuts: &Cuts, read: usize) -> usize {
 }
 
 /// The id behind the last packet that the client sent.
-fn next_sequence(mut bytes: &[u8]) -> Option<u8> {
+pub fn next_sequence(mut bytes: &[u8]) -> Option<u8> {
     let mut next = None;
     while let Some((header, rest)) = bytes.split_first_chunk::<4>() {
         let header = PacketHeader::decode(*header);
@@ -185,13 +190,12 @@ fn next_sequence(mut bytes: &[u8]) -> Option<u8> {
 }
 
 fn check_sent(sent: &[u8], unix: bool, allowed: usize) {
-    let contains = |needle: &[u8]| sent.windows(needle.len()).any(|window| window == needle);
     for hash in HASHES {
-        assert!(!contains(hash), "a hash of the password was sent");
+        assert!(!contains(sent, hash), "a hash of the password was sent");
     }
     // Only caching_sha2_password may send the password, and only over a private channel (A-13).
     if !unix || allowed < 2 {
-        assert!(!contains(PASSWORD.as_bytes()), "the password was sent");
+        assert!(!contains(sent, PASSWORD.as_bytes()), "the password was sent");
     }
     if allowed == 0 {
         assert!(sent.is_empty(), "something was sent although no plugin is allowed");

@@ -23,11 +23,33 @@ pub enum Action {
     Reset,
     Prepare,
     Execute,
+    /// LOAD DATA LOCAL, whose data are two packets and the empty one behind them.
+    Load,
+    /// Executes the statement of this id; [`Execute`](Self::Execute) the one that is always there.
+    ExecuteOne(u32),
+    ExecuteBulk(u32),
+    Fetch(u32),
+    ResetStatement(u32),
+    CloseStatement(u32),
+    LongData(u32),
 }
 
 impl Action {
-    pub const ALL: [Self; 6] =
-        [Self::Query, Self::Ping, Self::InitDb, Self::Reset, Self::Prepare, Self::Execute];
+    pub const ALL: [Self; 13] = [
+        Self::Query,
+        Self::Ping,
+        Self::InitDb,
+        Self::Reset,
+        Self::Prepare,
+        Self::Execute,
+        Self::Load,
+        Self::ExecuteOne(1),
+        Self::ExecuteBulk(1),
+        Self::Fetch(1),
+        Self::ResetStatement(1),
+        Self::CloseStatement(1),
+        Self::LongData(1),
+    ];
 }
 
 /// Commands that are given together, and the bytes that answer them.
@@ -190,7 +212,7 @@ impl Writer {
         self.head(&columns);
     }
 
-    fn head(&mut self, columns: &[ColumnDefinition<'_>]) {
+    pub fn head(&mut self, columns: &[ColumnDefinition<'_>]) {
         let mut payload = Vec::new();
         let count = u64::try_from(columns.len()).unwrap_or(u64::MAX);
         let header = ResultSetHeader { columns: count, metadata_follows: true };
@@ -283,7 +305,7 @@ pub fn ok() -> OkPacket<'static> {
     }
 }
 
-fn column(name: &[u8]) -> ColumnDefinition<'_> {
+pub fn column(name: &[u8]) -> ColumnDefinition<'_> {
     ColumnDefinition {
         catalog: b"def",
         schema: b"shop",
@@ -487,7 +509,7 @@ fn result_set(source: &mut Source<'_>, writer: &mut Writer, status: StatusFlags)
 }
 
 /// A value: NULL (0xFB), empty (0x00), short, or one of each class of length.
-fn cell(source: &mut Source<'_>) -> Option<Vec<u8>> {
+pub fn cell(source: &mut Source<'_>) -> Option<Vec<u8>> {
     let length = match source.below(48) {
         0 => return None,
         1 => 0,
@@ -501,7 +523,7 @@ fn cell(source: &mut Source<'_>) -> Option<Vec<u8>> {
 }
 
 /// One type of each layout, and those of strings more often.
-const TYPES: [ColumnType; 8] = [
+pub const TYPES: [ColumnType; 8] = [
     ColumnType::VAR_STRING,
     ColumnType::LONGLONG,
     ColumnType::DATETIME,
@@ -545,7 +567,7 @@ fn binary_results(source: &mut Source<'_>, writer: &mut Writer, known: &mut Vec<
     }
 }
 
-fn binary_cell(source: &mut Source<'_>, column_type: ColumnType) -> (Layout, Option<Vec<u8>>) {
+pub fn binary_cell(source: &mut Source<'_>, column_type: ColumnType) -> (Layout, Option<Vec<u8>>) {
     let layout = Layout::of(column_type);
     let cell = match layout {
         Layout::Nothing | Layout::Unknown => None,
