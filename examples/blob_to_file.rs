@@ -33,7 +33,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     file.sync_all().await?;
     println!("{length} bytes in {pieces} pieces");
-    // Whatever else the query returns is not read.
+    // Whatever else the row has, and the query returns, is not read.
+    drop(row);
     rows.cancel().await?;
     Ok(session.close().await?)
 }

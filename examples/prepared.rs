@@ -11,7 +11,8 @@ use mywire::{NamedSql, Session, Value, params_from_iter};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url = std::env::args().nth(1).or_else(|| std::env::var("MYWIRE_URL").ok());
     let mut session = Session::connect(&url.ok_or("usage: prepared URL")?).await?;
-    let create = "CREATE TEMPORARY TABLE stock (id INT PRIMARY KEY, name VARCHAR(20), price DOUBLE)";
+    let create =
+        "CREATE TEMPORARY TABLE stock (id INT PRIMARY KEY, name VARCHAR(20), price DOUBLE)";
     session.execute(create, ()).await?;
 
     // Prepared once, executed often. The last clone closes it on the server when it is dropped.

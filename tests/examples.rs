@@ -356,8 +356,7 @@ fn record() {
     for server in servers::all() {
         let target = format!("{}:{}", server.host, server.port);
         let out = folder.to_str().unwrap();
-        let mut recorder =
-            Serving::start("record", ["127.0.0.1:0", &*target, "--out", out]);
+        let mut recorder = Serving::start("record", ["127.0.0.1:0", &*target, "--out", out]);
         converse(server, &recorder.address);
         let lines = recorder.lines_to("Quit");
         assert!(lines.iter().any(|line| line.contains("Greeting")), "{lines:#?}");

@@ -105,7 +105,11 @@ fn the_architecture_page_names_what_there_is() {
     let page = std::fs::read_to_string(root.join("src/guide/architecture.md")).unwrap();
     let places: Vec<&str> = page
         .split([' ', '`', '\n', '(', ')', ',', ';', ':'])
-        .filter(|word| ["src/", "tests/", "fuzz/", "examples/", "protocol-spec/"].iter().any(|top| word.starts_with(top)))
+        .filter(|word| {
+            ["src/", "tests/", "fuzz/", "examples/", "protocol-spec/"]
+                .iter()
+                .any(|top| word.starts_with(top))
+        })
         .collect();
     assert!(places.len() > 20, "{places:?}");
     for place in places {
