@@ -21,3 +21,21 @@ printf '%-52s %s\n' \
   'default features' "$(count)" \
   'default features and cli' "$(count --features cli)" \
   '--all-features' "$(count --all-features)"
+
+echo
+echo 'what a feature adds to a build without others, beside what those that it turns on add:'
+added() {
+  local all before
+  all=$(count --no-default-features --features "$1")
+  before=$(count --no-default-features --features "$2")
+  printf '%-20s +%s\n' "$1" "$((all - before))"
+}
+for feature in tokio blocking tls,ring tls,aws-lc-rs tls,graviola codec tracing compress rsa ed25519 parsec \
+  chrono time jiff uuid rust_decimal bigdecimal serde_json serde; do
+  added "$feature" ''
+done
+added stream tokio
+added pool tokio
+added webpki-roots tls
+added platform-verifier tls
+added zstd compress

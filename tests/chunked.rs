@@ -7,12 +7,12 @@
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz;
 
+use fuzz::conversation::{headers, without_rows};
 use fuzz::drive::{Cuts, Event, Leave, Plain, Reading, run, same_but_for_what_was_left};
 use fuzz::server::{
     Action, Conversation, LoginKind, Offer, Turn, Writer, conversation_of, login, login_turns,
     statement_turns,
 };
-use fuzz::conversation::{headers, without_rows};
 use fuzz::source::Source;
 use mywire::Limits;
 use mywire::proto::{Connection, Step, Transport};

@@ -9,12 +9,12 @@
 mod fuzz;
 
 use counting_alloc::{peak, start};
+use fuzz::conversation::without_rows;
 use fuzz::drive::{Cuts, Event, Plain, Reading, run};
 use fuzz::frames::{compressed, deflated, frame, framed, stored};
 use fuzz::server::{
     Action, Conversation, LoginKind, Offer, Turn, Writer, conversation, login, login_turns,
 };
-use fuzz::conversation::without_rows;
 use fuzz::source::Source;
 use mywire::proto::{Connection, Transport};
 use mywire::wire::packet::MAX_CHUNK;

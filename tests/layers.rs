@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 /// The order is that of the layers, lowest first. `value` and `columns` know each other: a value is
 /// its bytes and what its column says. `row` is above both; `config` above `auth`, whose policy it
 /// makes.
-const IMPORTS: [(&str, &[&str]); 21] = [
+const IMPORTS: [(&str, &[&str]); 22] = [
     ("wire", &[]),
     ("codec", &["wire"]),
+    // Pages, without code.
+    ("guide", &[]),
     ("secret", &[]),
     ("auth", &["secret"]),
     ("config", &["auth", "secret"]),
@@ -96,6 +98,25 @@ impl Source {
             Some(name) => name,
             None => first,
         }
+    }
+}
+
+/// What the page about the architecture names is there.
+#[test]
+fn the_architecture_page_names_what_there_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("src/guide/architecture.md")).unwrap();
+    let places: Vec<&str> = page
+        .split([' ', '`', '\n', '(', ')', ',', ';', ':'])
+        .filter(|word| {
+            ["src/", "tests/", "fuzz/", "examples/", "protocol-spec/"]
+                .iter()
+                .any(|top| word.starts_with(top))
+        })
+        .collect();
+    assert!(places.len() > 20, "{places:?}");
+    for place in places {
+        assert!(root.join(place).exists(), "the page names {place}");
     }
 }
 

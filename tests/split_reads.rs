@@ -7,12 +7,12 @@
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz;
 
+use fuzz::conversation::{headers, without_rows};
 use fuzz::drive::{Cuts, Event, Plain, Reading, run, stays_dead};
 use fuzz::server::{
     Action, Conversation, LoginKind, Offer, Turn, Writer, conversation, conversation_of, login,
     login_turns,
 };
-use fuzz::conversation::{headers, without_rows};
 use fuzz::source::Source;
 use mywire::Limits;
 use mywire::proto::{Connection, Transport};

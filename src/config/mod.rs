@@ -106,6 +106,7 @@ pub const MAX_CONNECT_ATTRIBUTES_BYTES: usize = 65_535 - 1024;
 /// | `handle-expired-passwords` | `true` or `false`: log in to set a new password |
 /// | `connect-attributes` | `true` or `false`: tell the server the client's name and version |
 /// | `program-name` | the connection attribute `program_name` |
+/// | `pipelining` | `true` or `false`, see [`Config::pipelining`] |
 /// | `collation` | name of the connection's collation |
 /// | `sql-mode` | the session's `sql_mode` |
 /// | `time-zone` | the session's `time_zone` |

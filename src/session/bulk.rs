@@ -79,7 +79,7 @@ impl Session {
     /// [`bulk`](Self::bulk), with what each row's execution did: its insert id above all.
     ///
     /// Cost: a closure call for each row; MariaDB before 11.5 cannot tell, so there each row is a
-    /// command of its own.
+    /// command of its own. Cancel-safe as [`bulk`](Self::bulk).
     pub async fn bulk_each<P: Params>(
         &mut self,
         statement: &Statement,

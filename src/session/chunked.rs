@@ -24,6 +24,8 @@ pub struct ChunkedRow<'r> {
 impl ChunkedRow<'_> {
     /// The next value, or `None` behind the last one. What was not read of the one before is
     /// dropped as it arrives.
+    ///
+    /// Cost: no allocation; reads until the value's length is here. Cancel-safe: see [`ChunkedRow`].
     pub async fn next_field(&mut self) -> Result<Option<Field<'_>>> {
         if self.over {
             return Ok(None);
@@ -105,7 +107,7 @@ impl Field<'_> {
     /// The next piece of the value, or `None` behind the last one; none for NULL.
     ///
     /// Pieces are what the read buffer holds, up to some hundred KiB. Cost: no copy and no
-    /// allocation.
+    /// allocation. Cancel-safe: a dropped future lost nothing.
     pub async fn chunk(&mut self) -> Result<Option<&[u8]>> {
         if self.given > 0 {
             // `AsyncRead` gave a part of the piece: here is its rest.

@@ -42,7 +42,8 @@ impl Session {
         Self::connect_with(&url.parse()?).await
     }
 
-    /// Opens a session as `config` says; see [`connect`](Self::connect).
+    /// Opens a session as `config` says; see [`connect`](Self::connect), which says what that costs
+    /// and what becomes of a dropped future.
     pub async fn connect_with(config: &Config) -> Result<Self> {
         Self::connect_in(Front::Tokio, config).await
     }
@@ -50,6 +51,8 @@ impl Session {
     /// Opens a session over the caller's own transport, which is taken for a network, and for one
     /// to the host of `config`, `localhost` if that names a Unix socket. A proxy's tunnel is one, or
     /// a pipe to a scripted server.
+    ///
+    /// Cost: as [`connect`](Self::connect). Dropping the future drops the transport.
     pub async fn from_stream<S>(stream: S, config: &Config) -> Result<Self>
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,

@@ -15,7 +15,7 @@ impl Session {
     ///
     /// If the reader fails, what the server has of the values is dropped, and the error says so
     /// with [`IoTask::ReadValue`](crate::error::IoTask); the session is usable. Gives the number of
-    /// bytes sent. Not cancel-safe for the value: after a dropped future send it again from the
+    /// bytes sent. Cost: a copy of the data; the server answers nothing. Not cancel-safe for the value: after a dropped future send it again from the
     /// beginning, behind [`reset_statement`](Self::reset_statement).
     #[cfg(feature = "tokio")]
     pub async fn send_long_data(
@@ -66,7 +66,7 @@ impl Session {
     }
 
     /// Drops what the server has of a statement's values, and closes its cursor. Cost: one round
-    /// trip.
+    /// trip. Cancel-safe: see [`Session`].
     pub async fn reset_statement(&mut self, statement: &Statement) -> Result<()> {
         self.check_owner(statement)?;
         self.settle().await?;

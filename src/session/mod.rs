@@ -237,7 +237,7 @@ impl Session {
     /// Runs a statement to its end and tells how it went; see [`query`](Self::query). Rows that it
     /// returns are skipped.
     ///
-    /// Cancel-safe: see [`Session`].
+    /// Cost: as [`query`](Self::query), and whatever the server sends is read. Cancel-safe: see [`Session`].
     pub async fn execute(&mut self, query: impl Query, params: impl Params) -> Result<Done> {
         self.query(query, params).await?.finish().await
     }
@@ -303,6 +303,7 @@ impl Session {
     }
 
     /// Asks whether the server is there. Cost: one round trip; the server's idle timer starts anew.
+    /// Cancel-safe: see [`Session`].
     pub async fn ping(&mut self) -> Result<()> {
         let span = Span::on("ping", self);
         span.run(async {
@@ -314,6 +315,9 @@ impl Session {
     }
 
     /// Makes `database` the default database.
+    ///
+    /// Cost: one round trip. Fails with the server's error, and the default database stays, or, with
+    /// nothing sent, if the name has a NUL. Cancel-safe: see [`Session`].
     pub async fn use_database(&mut self, database: &str) -> Result<()> {
         if database.contains('\0') {
             return Err(UsageError::Nul { what: "database name" }.into());
@@ -332,7 +336,8 @@ impl Session {
     /// A [`Transaction`] that this is called on is over: its commit fails with
     /// [`UsageError::TransactionEnded`].
     ///
-    /// Cost: one round trip; all commands go out in one write.
+    /// Cost: one round trip; all commands go out in one write. Cancel-safe: see [`Session`]; a reset
+    /// that was begun happens.
     pub async fn reset(&mut self) -> Result<()> {
         self.settle().await?;
         self.connection.reset_connection()?;
@@ -350,7 +355,8 @@ impl Session {
     }
 
     /// Says good-bye to the server and closes the transport. Never waits for long: a peer that does
-    /// not take the farewell loses it.
+    /// not take the farewell loses it. Never fails. If the future is dropped, so is the session,
+    /// which closes it as well.
     pub async fn close(mut self) -> Result<()> {
         self.close_in_order().await;
         Ok(())

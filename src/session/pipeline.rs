@@ -171,7 +171,8 @@ impl Pipeline<'_> {
         Ok(())
     }
 
-    /// Queues a ping; its reply is one without columns.
+    /// Queues a ping; its reply is one without columns. Waits for nothing, and fails, with nothing
+    /// queued, if there is no room. Cancel-safe: the ping is queued or not.
     pub async fn ping(&mut self) -> Result<()> {
         self.prepare_queue().await?;
         if self.is_sent_at_once() {

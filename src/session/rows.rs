@@ -95,7 +95,7 @@ impl<'s> Rows<'s> {
     ///
     /// Takes no row. Servers say it behind the rows unless the connection has old EOF packets, so
     /// this waits until the next row is here and, if it is the last one, the end behind it. Fails if
-    /// a piece of the row was taken by [`next_chunked`](Self::next_chunked).
+    /// a piece of the row was taken by [`next_chunked`](Self::next_chunked). Cancel-safe.
     pub async fn is_out_params(&mut self) -> Result<bool> {
         if self.place != Place::Rows {
             return Ok(false);
@@ -126,7 +126,8 @@ impl<'s> Rows<'s> {
     /// The next row, or `None` at the end of the result set.
     ///
     /// Cost: no allocation and no copy; a read only when no whole row is in the buffer. Fails if
-    /// the server ends the statement with an error, after the rows before it.
+    /// the server ends the statement with an error, after the rows before it. Cancel-safe: no row is
+    /// lost.
     #[inline]
     pub async fn next(&mut self) -> Result<Option<Row<'_>>> {
         // Mostly the row is here, and no further future is made for it.
@@ -141,14 +142,15 @@ impl<'s> Rows<'s> {
     ///
     /// The rows of a batch can be held together. Those that are not looked at are gone with it. An
     /// error of the server, and the end, come with the next call. Cost: no allocation, no copy, and
-    /// one look at each row's header.
+    /// one look at each row's header. Cancel-safe: no row is lost.
     pub async fn next_batch(&mut self) -> Result<Option<Batch<'_>>> {
         if self.advance().await? { Ok(Some(self.session.connection.batch())) } else { Ok(None) }
     }
 
     /// The next row, to be read value by value and piece by piece, or `None` at the end of the
     /// result set. Memory does not depend on the size of the row or of a value, up to
-    /// [`Limits::max_packet`](crate::Limits) bytes for the row.
+    /// [`Limits::max_packet`](crate::Limits) bytes for the row. Cancel-safe: no row is lost, and the
+    /// row can be read in any other way.
     pub async fn next_chunked(&mut self) -> Result<Option<ChunkedRow<'_>>> {
         while self.place == Place::Rows {
             let step = {
@@ -174,6 +176,9 @@ impl<'s> Rows<'s> {
 
     /// Calls `f` with each row that is left of the result set; stops at its first error, and at the
     /// server's.
+    ///
+    /// Cost: as [`next_batch`](Self::next_batch); rows behind the one that `f` failed at, as far as
+    /// they were in the buffer, are gone. Cancel-safe: `f` has seen each row that is gone.
     pub async fn for_each(&mut self, mut f: impl FnMut(Row<'_>) -> Result<()>) -> Result<()> {
         while let Some(batch) = self.next_batch().await? {
             for row in batch {
@@ -183,7 +188,8 @@ impl<'s> Rows<'s> {
         Ok(())
     }
 
-    /// Decodes all rows that are left of the result set. Memory grows with their number.
+    /// Decodes all rows that are left of the result set. Memory grows with their number. Not
+    /// cancel-safe for the rows: those that were decoded are lost with the future.
     pub async fn collect<T>(&mut self) -> Result<Vec<T>>
     where
         T: for<'r> FromRow<'r>,
@@ -200,7 +206,8 @@ impl<'s> Rows<'s> {
     /// Skips what is left of this result and goes to the next one of the statement: `false` if
     /// there is none.
     ///
-    /// The next one can be without columns: a statement that returned no rows.
+    /// The next one can be without columns: a statement that returned no rows. Cost: the rest of this
+    /// result is read. Cancel-safe: the next call goes on skipping.
     pub async fn next_result(&mut self) -> Result<bool> {
         if self.place == Place::Rows {
             self.session.connection.skip_rows();
@@ -223,7 +230,8 @@ impl<'s> Rows<'s> {
     /// Skips whatever is left of the statement and tells how it ended.
     ///
     /// Reads to the end, however far that is. An error in a later result of the statement is
-    /// reported here.
+    /// reported here. Dropping the future is dropping the rows: what is left is left to the session's
+    /// next command.
     pub async fn finish(mut self) -> Result<Done> {
         while self.next_result().await? {}
         Ok(self.session.connection.done())

@@ -113,12 +113,14 @@ pub(super) enum Guarded {
 }
 
 impl Session {
-    /// Begins a transaction. Cost: one round trip.
+    /// Begins a transaction. Cost: one round trip. Cancel-safe: one that was begun and not waited for
+    /// is rolled back before the next command.
     pub async fn begin(&mut self) -> Result<Transaction<'_>> {
         self.begin_with(TransactionOptions::default()).await
     }
 
     /// Begins a transaction as `options` say. Cost: one round trip; all goes out in one write.
+    /// Cancel-safe as [`begin`](Self::begin).
     pub async fn begin_with(&mut self, options: TransactionOptions) -> Result<Transaction<'_>> {
         let guard = self.begin_guard(options).await?;
         Ok(Transaction { session: self, guard })
@@ -204,17 +206,27 @@ impl Transaction<'_> {
     /// Makes everything permanent; for a savepoint, a part of the transaction around it.
     ///
     /// If the connection is lost before the answer, nobody knows whether it was committed: the
-    /// error's [`was_sent`](crate::Error::was_sent) is `Maybe`.
+    /// error's [`was_sent`](crate::Error::was_sent) is `Maybe`. Nor does anybody if the future is
+    /// dropped: it is committed or rolled back, as a whole, and the session is in order.
+    ///
+    /// Cost: one round trip.
     pub async fn commit(mut self) -> Result<()> {
         self.guard.commit(self.session).await
     }
 
     /// Undoes everything since it began.
+    ///
+    /// Cost: one round trip; none if the server has undone it already, two if a lock wait that timed
+    /// out leaves that open. Cancel-safe: if the future is dropped, the rollback goes out before the
+    /// session's next command.
     pub async fn rollback(mut self) -> Result<()> {
         self.guard.rollback(self.session).await
     }
 
     /// Sets a savepoint: what follows can be undone by itself.
+    ///
+    /// Cost: one round trip. Cancel-safe: a savepoint that nobody waited for is no more than a part
+    /// of the transaction.
     pub async fn savepoint(&mut self) -> Result<Transaction<'_>> {
         let guard = self.guard.savepoint(self.session).await?;
         Ok(Transaction { session: self.session, guard })

@@ -245,7 +245,7 @@ impl PooledSession {
     }
 
     /// Closes the session instead of giving it back: for one that was left in a state that nobody
-    /// else should meet.
+    /// else should meet. If the future is dropped, it is closed as well.
     pub async fn discard(self) {
         // An error of a session that is closed is nobody's.
         let _ = self.detach().close().await;
