@@ -18,12 +18,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     session.execute(create, ()).await?;
     session.execute("INSERT INTO accounts VALUES (1, 1000), (2, 0)", ()).await?;
 
-    for attempt in 1.. {
-        match transfer(&mut session, 1, 2, 300).await {
-            // A deadlock, or a lock that was waited for too long: nothing was done.
-            Err(error) if error.is_retryable() && attempt < ATTEMPTS => {}
-            outcome => break outcome?,
+    let mut attempts = 1;
+    while let Err(error) = transfer(&mut session, 1, 2, 300).await {
+        // A deadlock, or a lock that was waited for too long: nothing was done.
+        if !error.is_retryable() || attempts == ATTEMPTS {
+            return Err(error.into());
         }
+        attempts += 1;
     }
     println!("after the transfer: {:?}", balances(&mut session).await?);
 
