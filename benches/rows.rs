@@ -202,7 +202,7 @@ const SHAPES: [Shape; 9] = [
     Shape {
         name: "cols50",
         format: Format::Text,
-        columns: &[TURN; 25].as_flattened(),
+        columns: [TURN; 25].as_flattened(),
         cell: |row, column| {
             Some(match column % 2 {
                 0 => (row * 7919 + column).to_string(),
@@ -225,7 +225,7 @@ const SHAPES: [Shape; 9] = [
     Shape {
         name: "nulls16",
         format: Format::Text,
-        columns: &[TURN; 8].as_flattened(),
+        columns: [TURN; 8].as_flattened(),
         cell: |row, column| (row % 16 == column).then(|| row.to_string()),
         decode: |row| {
             macro_rules! sixteen {

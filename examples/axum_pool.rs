@@ -49,7 +49,7 @@ async fn read(State(pool): State<Pool>, Path(id): Path<u32>) -> Result<String, F
     // The session goes back when it is dropped, also if the caller hangs up meanwhile.
     let mut session = pool.session().await?;
     let text = session.fetch_optional("SELECT text FROM notes WHERE id = ?", (id,)).await?;
-    text.ok_or((StatusCode::NOT_FOUND, "no such note\n".to_owned()).into())
+    text.ok_or_else(|| (StatusCode::NOT_FOUND, "no such note\n".to_owned()).into())
 }
 
 async fn status(State(pool): State<Pool>) -> String {

@@ -12,9 +12,8 @@ use mywire::Session;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let (url, sql) = match (arguments.next(), arguments.next()) {
-        (Some(url), Some(sql)) => (url, sql),
-        _ => return Err("usage: to_csv URL SQL".into()),
+    let (Some(url), Some(sql)) = (arguments.next(), arguments.next()) else {
+        return Err("usage: to_csv URL SQL".into());
     };
     let mut session = Session::connect(&url).await?;
     let mut rows = session.query(&sql, ()).await?;

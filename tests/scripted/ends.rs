@@ -124,7 +124,7 @@ fn t65_a_commit_whose_reply_is_lost_is_of_unknown_outcome() {
             let mut server = server;
             for _ in ["START TRANSACTION", "INSERT"] {
                 server.command().await;
-                let status = StatusFlags::IN_TRANS | StatusFlags::AUTOCOMMIT;
+                let status = StatusFlags::IN_TRANS.with(StatusFlags::AUTOCOMMIT);
                 server.send(server.reply().ok_with(&ok_status(status))).await;
             }
             assert_eq!(server.command().await[1..], *b"COMMIT");
