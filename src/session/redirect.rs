@@ -53,7 +53,7 @@ mod tests {
         assert!(target(&config, elsewhere).is_none(), "nobody was listed");
         let config = config.redirect_to(["a", "B"]);
         let there = target(&config, elsewhere).unwrap();
-        assert_eq!(there.to_url(), "mysql://app@b:3307/shop");
+        assert_eq!(there.to_url(), "mysql://app@b:3307/shop?ssl-mode=VERIFY_IDENTITY");
         assert_eq!(there.password.expose(), config.password.expose());
         assert_eq!(there.effective_ssl_mode(), SslMode::VerifyIdentity);
         for url in [

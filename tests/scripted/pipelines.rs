@@ -428,7 +428,7 @@ fn pieces_of_a_row_that_timed_out_say_so_again() {
             let bytes = reply.bytes();
             let cut = bytes.windows(4).position(|window| window == b"0123").unwrap() + 100;
             assert!(server.write(&bytes[..cut]).await);
-            tokio::time::sleep(Duration::from_millis(1_050)).await;
+            tokio::time::sleep(Duration::from_millis(1_010)).await;
             assert!(server.write(&bytes[cut..]).await);
             server.echo().await;
         })

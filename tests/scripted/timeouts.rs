@@ -252,7 +252,7 @@ fn s17_a_statement_that_ends_while_it_is_left_leaves_the_session_usable() {
         let config = config().statement_timeout(10 * SECOND);
         let (mut session, script) = logged_in(mysql(), &config, |mut server| async move {
             server.command().await;
-            sleep(10 * SECOND + Duration::from_millis(50)).await;
+            sleep(10 * SECOND + Duration::from_millis(10)).await;
             server.send(server.reply().numbers([1])).await;
             server.echo().await;
         })
@@ -478,7 +478,7 @@ fn s17_r72_the_wait_for_out_params_has_the_statements_limit() {
                 let reply = server.reply().columns(&[n]).row(&["1"]);
                 let sequence = reply.sequence();
                 server.write(reply.bytes()).await;
-                sleep(10 * SECOND + Duration::from_millis(50)).await;
+                sleep(10 * SECOND + Duration::from_millis(10)).await;
                 if !in_time {
                     sleep(1000 * SECOND).await;
                 }
