@@ -1,8 +1,7 @@
 //! What a caller can do wrong with statements and values: one clear sentence each, and the session is
 //! usable behind it.
 
-use mywire::error::UsageError;
-use mywire::{Date, DateTime, Error, LongData, NamedSql, Row, Sent, Session, Time, ToValue};
+use mywire::{Date, DateTime, LongData, NamedSql, Row, Sent, Session, Time, ToValue};
 
 use crate::each_server;
 use crate::target::{code, usable};
@@ -263,7 +262,10 @@ fn structs_that_do_not_fit_the_columns() {
             let mut rows = s.query(sql, ()).await.unwrap();
             let result = rows.next().await.unwrap().unwrap().deserialize::<User>();
             drop(rows);
-            assert!(!matches!(result, Err(Error::Usage(UsageError::ColumnCount { .. }))));
+            assert!(!matches!(
+                result,
+                Err(mywire::Error::Usage(mywire::error::UsageError::ColumnCount { .. }))
+            ));
             let said = told(s, result).await;
             // A MariaDB's numbers are as small as they can be.
             assert_eq!(said.replace("(INT)", "(BIGINT)"), sentence);
