@@ -400,11 +400,9 @@ impl Connecting {
     fn check_proof(&mut self, payload: &[u8], connection: &mut Connection) -> Result<(), Fault> {
         let Some(proof) = self.proof.take() else { return Ok(()) };
         let ok = OkPacket::decode(payload, connection.capabilities)?;
+        // Of the account's own password, whatever factor was asked for last.
         let exchange = self.exchange.as_ref();
-        let password = self.password();
-        let hash = exchange
-            .zip(password)
-            .and_then(|(exchange, password)| exchange.certificate_secret(password));
+        let hash = exchange.and_then(|exchange| exchange.certificate_secret(&self.login.password));
         proof.check(ok.info, hash.as_ref().map(|hash| hash.as_slice()))?;
         // As good as a certificate that somebody vouches for.
         self.channel = Channel::TlsVerified;
@@ -534,6 +532,11 @@ impl Connecting {
             Some(&NEXT_FACTOR)
                 if connection.capabilities.contains(Capabilities::MULTI_FACTOR_AUTHENTICATION) =>
             {
+                // No server that makes proofs has factors, and their passwords may be known to others.
+                #[cfg(feature = "tls")]
+                if let Some(proof) = &self.proof {
+                    return Err(proof.missing("it asked for a further factor").into());
+                }
                 self.factor += 1;
                 if self.factor > MAX_FACTORS {
                     return Err(Kind::Limit { limit: "authentication factors", value: 3 }.into());
