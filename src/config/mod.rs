@@ -259,6 +259,9 @@ impl Config {
     ///
     /// Whoever controls the network can answer with a key of their own and read the password
     /// (T-07). Prefer TLS or [`Config::server_public_key_pem`]. Needs the feature `rsa`.
+    ///
+    /// Over a Unix socket `sha256_password` fetches the key without this: servers want RSA there too,
+    /// and whoever listens on the socket is on this machine (see [`Config::socket_peer_uid`]).
     pub fn fetch_server_public_key(mut self, allow: bool) -> Self {
         self.fetch_server_public_key = allow;
         self

@@ -275,7 +275,8 @@ fn apply_one(
 
 /// Whether a list of TLS versions leaves out none that this client speaks.
 fn names_both_versions(list: &str) -> bool {
-    let names = |version: &str| list.split(',').any(|name| name.trim().eq_ignore_ascii_case(version));
+    let names =
+        |version: &str| list.split(',').any(|name| name.trim().eq_ignore_ascii_case(version));
     names("TLSv1.2") && names("TLSv1.3")
 }
 
