@@ -32,7 +32,7 @@ const IMPORTS: [(&str, &[&str]); 22] = [
     ),
     ("tls_config", &["config", "secret"]),
     ("password_source", &["config", "secret"]),
-    ("option_files", &["config", "secret"]),
+    ("option_files", &["auth", "config", "secret"]),
     ("login", &["config", "error", "password_source", "proto", "tls_config", "wire"]),
     ("setup", &["config"]),
     (

@@ -23,7 +23,8 @@ pub enum AuthError {
         feature: &'static str,
     },
     /// The plugin gives the password to whoever is at the other end, and nobody has proved to be
-    /// the server; none of it was written (A-30, A-54).
+    /// the server; none of it was written (A-30, A-54). `sha256_password` is refused so only where
+    /// the greeting named another plugin and the configuration does not name this one (T-03).
     ChannelNotVerified {
         /// The plugin's name.
         plugin: &'static str,
@@ -123,12 +124,18 @@ impl fmt::Display for AuthError {
                  answer here (it names one for accounts that do not exist, too). Build mywire with its \
                  feature `{feature}`, or let the account use another plugin."
             ),
-            Self::ChannelNotVerified { plugin } => write!(
-                f,
-                "The server asks for `{plugin}`, which gives the password to whoever is at the \
-                 other end. Connect over TLS with the server verified (ssl-mode=VERIFY_IDENTITY or \
-                 VERIFY_CA) or over a Unix socket."
-            ),
+            Self::ChannelNotVerified { plugin } => {
+                write!(
+                    f,
+                    "The server asks for `{plugin}`, which gives the password to whoever is at the \
+                     other end. Connect over TLS with the server verified (ssl-mode=VERIFY_IDENTITY \
+                     or VERIFY_CA) or over a Unix socket"
+                )?;
+                f.write_str(match *plugin {
+                    "sha256_password" => ", or name the plugin in Config::auth_plugins.",
+                    _ => ".",
+                })
+            }
             Self::FactorWithoutPassword { plugin } => write!(
                 f,
                 "The server asks for a further factor, by `{plugin}`, and no password is \

@@ -15,6 +15,8 @@ use crate::secret::Secret;
 #[derive(Clone)]
 pub struct Policy {
     allowed: Vec<BuiltIn>,
+    /// Whether the caller named those that are allowed.
+    is_list: bool,
     clear_text: bool,
     pub(super) server_public_key: Option<Vec<u8>>,
     pub(super) fetch_server_public_key: bool,
@@ -30,6 +32,7 @@ impl Policy {
     pub fn allow_only<'a>(mut self, plugins: impl IntoIterator<Item = &'a str>) -> Self {
         let named = plugins.into_iter().filter_map(|name| BuiltIn::from_name(name.as_bytes()));
         self.allowed = named.collect();
+        self.is_list = true;
         self
     }
 
@@ -67,6 +70,14 @@ impl Policy {
     /// Whether the plugin of this name is there and allowed, on some channel.
     pub fn allows(&self, plugin: &[u8]) -> bool {
         self.own(plugin).is_some() || self.built_in(plugin).is_some()
+    }
+
+    /// Whether a server that has not proved who it is may switch from another plugin to this one:
+    /// not to `sha256_password`, which over TLS sends the password itself, unless
+    /// [`allow_only`](Self::allow_only) names it (T-03).
+    pub(crate) fn allows_unverified_switch(&self, plugin: &[u8]) -> bool {
+        let is_own = self.own(plugin).is_some();
+        self.is_list || is_own || self.built_in(plugin) != Some(BuiltIn::Sha256)
     }
 
     /// The allowed plugin to name to a server whose own choice is not allowed (H-35), the strongest
@@ -109,6 +120,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             allowed: BuiltIn::ALL.to_vec(),
+            is_list: false,
             clear_text: false,
             server_public_key: None,
             fetch_server_public_key: false,
@@ -123,6 +135,7 @@ impl fmt::Debug for Policy {
         let own: Vec<_> = self.plugins.iter().map(|plugin| plugin.name()).collect();
         f.debug_struct("Policy")
             .field("allowed", &self.allowed)
+            .field("is_list", &self.is_list)
             .field("clear_text", &self.clear_text)
             .field("server_public_key", &self.server_public_key.is_some())
             .field("fetch_server_public_key", &self.fetch_server_public_key)

@@ -118,7 +118,9 @@ impl Config {
     /// Trusts the CA certificates in a file, PEM or one in DER, and no others.
     ///
     /// The file is read at each connect. Unless a mode is set, the server's identity is verified
-    /// from then on.
+    /// from then on. With the mode `REQUIRED` the CA is not looked at and nothing is verified, as with
+    /// the servers' own clients, whose option files say both; it cannot be combined with the modes
+    /// `DISABLED` and `PREFERRED`.
     pub fn ssl_ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.ssl_ca = Some(CaSource::Certificates(PemSource::File(path.into())));
         self

@@ -109,7 +109,8 @@ impl Config {
     /// default.
     ///
     /// A server, or who poses as one, chooses the plugin: with a list it cannot choose a weaker one
-    /// than the account's (T-03). Plugins that give the password away wait for
+    /// than the account's (T-03). `sha256_password`, over TLS without a verified server, waits for such
+    /// a list where the server's greeting named another plugin. Plugins that give the password away wait for
     /// [`allow_clear_text_passwords`](Self::allow_clear_text_passwords) all the same, and those of
     /// [`auth_plugin`](Self::auth_plugin) need no entry.
     ///

@@ -87,7 +87,7 @@ pub const MAX_CONNECT_ATTRIBUTES_BYTES: usize = 65_535 - 1024;
 /// | key | value |
 /// |---|---|
 /// | `ssl-mode` | `DISABLED`, `PREFERRED`, `REQUIRED`, `VERIFY_CA` or `VERIFY_IDENTITY` |
-/// | `ssl-ca` | file of CA certificates, PEM or DER; `system` for those of the operating system |
+/// | `ssl-ca` | file of CA certificates, PEM or DER; `system` for those of the operating system; not looked at with `ssl-mode=REQUIRED`, an error with `DISABLED` and `PREFERRED` |
 /// | `ssl-fingerprint` | SHA-256 of the server's certificate in hexadecimal digits |
 /// | `ssl-cert`, `ssl-key` | files of our certificate chain and private key, PEM or DER |
 /// | `tls-server-name` | name that the server's certificate must have, if not the host |
@@ -131,6 +131,8 @@ pub struct Config {
     pub(crate) credentials: Credentials,
     pub(crate) database: Option<String>,
     pub(crate) ssl_mode: Option<SslMode>,
+    /// Where no mode is given: TLS at least.
+    pub(crate) tls_wanted: bool,
     pub(crate) ssl_ca: Option<CaSource>,
     pub(crate) ssl_fingerprint: Option<CertificateFingerprint>,
     pub(crate) ssl_identity: Option<ClientIdentity>,
@@ -257,6 +259,9 @@ impl Config {
     ///
     /// Whoever controls the network can answer with a key of their own and read the password
     /// (T-07). Prefer TLS or [`Config::server_public_key_pem`]. Needs the feature `rsa`.
+    ///
+    /// Over a Unix socket `sha256_password` fetches the key without this: servers want RSA there too,
+    /// and whoever listens on the socket is on this machine (see [`Config::socket_peer_uid`]).
     pub fn fetch_server_public_key(mut self, allow: bool) -> Self {
         self.fetch_server_public_key = allow;
         self
@@ -466,6 +471,7 @@ impl Default for Config {
             credentials: Credentials::default(),
             database: None,
             ssl_mode: None,
+            tls_wanted: false,
             ssl_ca: None,
             ssl_fingerprint: None,
             ssl_identity: None,
@@ -519,7 +525,7 @@ impl fmt::Display for Config {
     }
 }
 
-const DEFAULT_HOST: &str = "localhost";
+pub(crate) const DEFAULT_HOST: &str = "localhost";
 
 /// Whether `host` is an IPv6 address, with or without a zone (`fe80::1%eth0`).
 pub(crate) fn is_ipv6(host: &str) -> bool {

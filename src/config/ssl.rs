@@ -19,7 +19,12 @@ pub enum SslMode {
     /// (T-04).
     Preferred,
     /// TLS or an error. The certificate is not checked, so this stops listeners but no active
-    /// attacker.
+    /// attacker: somebody in between poses as the server, asks for the full exchange of
+    /// `caching_sha2_password`, and gets the password itself. Against them only a verified server
+    /// helps: a CA, a pin, or `VerifyIdentity` alone with a MariaDB that proves itself.
+    ///
+    /// A switch from the greeting's plugin to `sha256_password`, which does the same, is refused unless
+    /// [`Config::auth_plugins`] names it.
     Required,
     /// TLS with a certificate that the configured CA signed, for whatever name.
     VerifyCa,
@@ -86,19 +91,31 @@ impl Config {
     /// A Unix socket gets `Disabled`: its bytes never leave the machine. A configured CA, a pin or a
     /// rustls configuration gets `VerifyIdentity`. A host that is loopback by its spelling (`localhost`, `127.0.0.0/8`,
     /// `::1`; names are not looked up) gets `Preferred`. Every other host gets `Required`, so
-    /// nothing goes out in clear unless the caller said so (T-04, T-14).
+    /// nothing goes out in clear unless the caller said so (T-04, T-14). The option `ssl` of an option
+    /// file makes `Required` of what would be `Disabled` or `Preferred`.
     pub fn effective_ssl_mode(&self) -> SslMode {
         match (self.ssl_mode, &self.endpoint) {
             (Some(mode), _) => mode,
+            (None, Endpoint::Socket(_)) if self.tls_wanted => SslMode::Required,
             (None, Endpoint::Socket(_)) => SslMode::Disabled,
             (None, Endpoint::Tcp { .. }) if self.says_whom_to_trust() => SslMode::VerifyIdentity,
-            (None, Endpoint::Tcp { host, .. }) if is_loopback(host) => SslMode::Preferred,
+            (None, Endpoint::Tcp { host, .. }) if is_loopback(host) && !self.tls_wanted => {
+                SslMode::Preferred
+            }
             (None, Endpoint::Tcp { .. }) => SslMode::Required,
         }
     }
 }
 
 impl Config {
+    /// Wants TLS at least, and takes no verification back, neither one that was asked for before nor
+    /// that of a CA which is named afterwards.
+    pub(crate) fn want_tls(mut self) -> Self {
+        self.tls_wanted = true;
+        self.ssl_mode = self.ssl_mode.filter(|mode| mode.requires_tls());
+        self
+    }
+
     fn says_whom_to_trust(&self) -> bool {
         self.ssl_ca.is_some() || self.ssl_fingerprint.is_some() || self.has_own_tls()
     }

@@ -134,6 +134,20 @@ fn t04_a_pin_needs_a_mode_with_tls() {
     }
 }
 
+/// T-04: the same of a CA. REQUIRED beside one is what option files of the servers' clients say.
+#[test]
+fn t04_a_ca_needs_a_mode_with_tls() {
+    let trusting = Config::default().ssl_ca_file("/ca.pem");
+    for mode in [SslMode::Required, SslMode::VerifyCa, SslMode::VerifyIdentity] {
+        assert_eq!(trusting.clone().ssl_mode(mode).validate(), Ok(()));
+    }
+    for mode in [SslMode::Disabled, SslMode::Preferred] {
+        let error = trusting.clone().ssl_mode(mode).validate().unwrap_err().to_string();
+        assert!(error.contains(&mode.to_string()) && error.contains("VERIFY_CA"), "{error}");
+        assert!(format!("mysql://h/?ssl-ca=/ca.pem&ssl-mode={mode}").parse::<Config>().is_err());
+    }
+}
+
 /// S-05, S-06: the connection's character set stays Rust's.
 #[test]
 fn s05_s06_collations_of_other_character_sets_are_refused() {

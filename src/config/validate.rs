@@ -215,6 +215,12 @@ fn check_tls(config: &Config) -> Result<(), ConfigError> {
                  prove nothing; use REQUIRED, or drop one of the two."
             )))
         }
+        Some(mode @ (SslMode::Disabled | SslMode::Preferred)) if config.ssl_ca.is_some() => {
+            Err(ConfigError::new(format!(
+                "The SSL mode {mode} goes on without TLS, so the CA would prove nothing; use VERIFY_CA \
+                 or VERIFY_IDENTITY, or drop one of the two."
+            )))
+        }
         _ => Ok(()),
     }
 }

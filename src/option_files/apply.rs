@@ -5,13 +5,24 @@ use std::time::Duration;
 
 use super::OptionLine;
 use super::source::at_line;
+use crate::auth::{is_supported, supported};
 use crate::config::{
-    CaSource, ClientIdentity, Compression, Config, ConfigError, Endpoint, PemSource, SslMode,
+    CaSource, ClientIdentity, Compression, Config, ConfigError, DEFAULT_HOST, Endpoint, PemSource,
+    SslMode,
 };
 
-/// Options that make TLS stricter and are not known here: not to follow them would be to verify less
+/// Options that make TLS stricter and are not known here: not to follow them would be to protect less
 /// than was asked for.
-const REFUSED: [&str; 4] = ["ssl-crl", "ssl-crlpath", "ssl-capath", "ssl-fplist"];
+const REFUSED: [&str; 8] = [
+    "ssl-crl",
+    "ssl-crlpath",
+    "ssl-capath",
+    "ssl-fplist",
+    "ssl-fp-list",
+    "tls-version",
+    "ssl-cipher",
+    "tls-ciphersuites",
+];
 
 /// The group whose options are ours alone.
 const OWN_GROUP: &str = "mywire";
@@ -34,6 +45,10 @@ enum Protocol {
 impl Endpoints {
     pub(super) fn of(config: &Config) -> Self {
         match config.endpoint() {
+            // Who named it means that server, and not what a socket on this machine leads to.
+            Endpoint::Tcp { host, port } if host != DEFAULT_HOST => {
+                Self { host: Some(host.clone()), port: Some(*port), ..Self::default() }
+            }
             Endpoint::Tcp { .. } => Self::default(),
             Endpoint::Socket(path) => Self { socket: Some(path.clone()), ..Self::default() },
         }
@@ -41,7 +56,7 @@ impl Endpoints {
 
     /// Decides as the servers' clients do: `localhost` is the socket, if there is one.
     pub(super) fn apply(self, mut config: Config) -> Result<Config, ConfigError> {
-        let is_local = self.host.as_deref().is_none_or(|host| host == "localhost");
+        let is_local = self.host.as_deref().is_none_or(|host| host == DEFAULT_HOST);
         match (self.protocol, self.socket) {
             (Some(Protocol::Socket), None) => {
                 return Err(ConfigError::new(
@@ -54,7 +69,7 @@ impl Endpoints {
         }
         if self.protocol.is_some() && self.host.is_none() {
             config = match config.endpoint() {
-                Endpoint::Socket(_) => config.host("localhost"),
+                Endpoint::Socket(_) => config.host(DEFAULT_HOST),
                 Endpoint::Tcp { .. } => config,
             };
         }
@@ -150,10 +165,7 @@ fn apply_one(
             };
             config
         }
-        "ssl" if flag()? => {
-            let mode = at_least_required(config.ssl_mode);
-            config.ssl_mode(mode)
-        }
+        "ssl" if flag()? => config.want_tls(),
         "ssl" => config.ssl_mode(SslMode::Disabled),
         "ssl-mode" => {
             let mode = option.text(key)?.to_ascii_uppercase().parse::<SslMode>();
@@ -229,10 +241,24 @@ fn apply_one(
                 .map_err(|error| option.wrong(&format!("{path} cannot be read: {error}")))?;
             config.server_public_key_pem(pem)
         }
+        "restricted-auth" => {
+            // The others of its list are not built in, so that nobody can ask for them.
+            let names = option.text(key)?.split(',').map(str::trim);
+            let known: Vec<_> = names.filter(|name| is_supported(name.as_bytes())).collect();
+            if known.is_empty() {
+                return Err(option.wrong(&format!(
+                    "`restricted-auth` names no authentication plugin that is built in; there are: {}",
+                    supported().collect::<Vec<_>>().join(", ")
+                )));
+            }
+            config.auth_plugins(known)
+        }
+        // All that is ever spoken here.
+        "tls-version" if names_both_versions(option.text(key)?) => config,
         refused if REFUSED.contains(&refused) && !loose => {
             return Err(option.wrong(&format!(
-                "`{refused}` is not supported, and without it the server would be verified less than \
-                 was asked for; `loose-{refused}` ignores it"
+                "`{refused}` is not supported, and without it the connection would be protected \
+                 less than was asked for; `loose-{refused}` ignores it"
             )));
         }
         unknown if option.group == OWN_GROUP && !loose => {
@@ -247,12 +273,11 @@ fn apply_one(
     Ok(config)
 }
 
-/// `ssl` asks for TLS at least, and takes no verification back.
-const fn at_least_required(mode: Option<SslMode>) -> SslMode {
-    match mode {
-        Some(mode @ (SslMode::VerifyCa | SslMode::VerifyIdentity)) => mode,
-        _ => SslMode::Required,
-    }
+/// Whether a list of TLS versions leaves out none that this client speaks.
+fn names_both_versions(list: &str) -> bool {
+    let names =
+        |version: &str| list.split(',').any(|name| name.trim().eq_ignore_ascii_case(version));
+    names("TLSv1.2") && names("TLSv1.3")
 }
 
 impl OptionLine {

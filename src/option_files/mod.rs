@@ -53,10 +53,12 @@ pub(crate) const MAX_FILE_BYTES: usize = 1 << 20;
 /// `password1` to `password3`), `database`, `ssl`, `ssl-mode`, `ssl-ca`, `ssl-cert`, `ssl-key`,
 /// `ssl-fp`, `ssl-verify-server-cert`, `connect-timeout`, `bind-address`, `compress`,
 /// `compression-algorithms`, `zstd-compression-level`, `init-command`, `enable-cleartext-plugin`,
-/// `get-server-public-key`, `server-public-key-path`. Other programs' options are ignored, except
-/// those that would make TLS stricter and are not known here: `ssl-crl`, `ssl-crlpath`, `ssl-capath`
-/// and `ssl-fplist` are errors, unless `loose-` stands before them. In the group `mywire` every
-/// unknown option is an error.
+/// `get-server-public-key`, `server-public-key-path`, `restricted-auth`. Other programs' options are
+/// ignored, except those that would make TLS stricter and are not known here: `ssl-crl`,
+/// `ssl-crlpath`, `ssl-capath`, `ssl-fp-list` (and `ssl-fplist`), `ssl-cipher`, `tls-ciphersuites` and a
+/// `tls-version` without one of TLSv1.2 and TLSv1.3 are errors, unless `loose-` stands before them. In
+/// the group `mywire` every unknown option is an error. `ssl` takes no verification back: with a CA,
+/// before or behind it, the server's identity is verified.
 ///
 /// **Groups** are `client`, `client-mariadb`, `mysql` and `mywire` unless [`groups`](Self::groups)
 /// says others.
@@ -64,7 +66,8 @@ pub(crate) const MAX_FILE_BYTES: usize = 1 << 20;
 /// **Bounds**: 1 MiB for a file, 256 files, 10 files that include each other.
 ///
 /// As the clients do, files that anybody can write to are ignored, see [`ReadOptions::ignored`], and
-/// a host of `localhost` means the socket if there is one.
+/// a host of `localhost` means the socket if there is one. A `socket` alone does not take the place of
+/// a host that the configuration or `MYSQL_HOST` named.
 #[derive(Clone, Debug)]
 pub struct OptionFiles {
     places: Vec<Place>,

@@ -104,22 +104,80 @@ fn every_option_is_taken() {
 
 #[test]
 fn flags_can_be_said_in_many_ways() {
-    let mode = |text: &str| read(format!("[client]\n{text}\n")).unwrap().ssl_mode;
+    let mode = |text: &str| read(format!("[client]\n{text}\n")).unwrap().effective_ssl_mode();
     for (text, expected) in [
-        ("ssl", Some(SslMode::Required)),
-        ("ssl=1", Some(SslMode::Required)),
-        ("enable-ssl", Some(SslMode::Required)),
-        ("skip-ssl", Some(SslMode::Disabled)),
-        ("disable_ssl", Some(SslMode::Disabled)),
-        ("ssl=OFF", Some(SslMode::Disabled)),
-        ("skip-ssl=0", Some(SslMode::Required)),
-        ("ssl-verify-server-cert", Some(SslMode::VerifyIdentity)),
-        ("ssl-verify-server-cert\nssl", Some(SslMode::VerifyIdentity)),
-        ("skip-ssl-verify-server-cert", Some(SslMode::Required)),
-        ("loose-ssl-mode=REQUIRED", Some(SslMode::Required)),
-        ("loose-ssl-crl=x", None),
+        ("", SslMode::Preferred),
+        ("ssl", SslMode::Required),
+        ("ssl=1", SslMode::Required),
+        ("enable-ssl", SslMode::Required),
+        ("skip-ssl", SslMode::Disabled),
+        ("ssl\nskip-ssl", SslMode::Disabled),
+        ("skip-ssl\nssl", SslMode::Required),
+        ("ssl-mode=PREFERRED\nssl", SslMode::Required),
+        ("ssl\nsocket=/s", SslMode::Required),
+        ("disable_ssl", SslMode::Disabled),
+        ("ssl=OFF", SslMode::Disabled),
+        ("skip-ssl=0", SslMode::Required),
+        ("ssl-verify-server-cert", SslMode::VerifyIdentity),
+        ("ssl-verify-server-cert\nssl", SslMode::VerifyIdentity),
+        ("skip-ssl-verify-server-cert", SslMode::Required),
+        ("loose-ssl-mode=REQUIRED", SslMode::Required),
+        ("loose-ssl-crl=x", SslMode::Preferred),
     ] {
         assert_eq!(mode(text), expected, "{text}");
+    }
+}
+
+/// T-04: what `ssl` adds to is not taken back by it, wherever whom to trust was said.
+#[test]
+fn t04_ssl_takes_no_verification_back() {
+    let pin = "ab".repeat(32);
+    for text in [
+        "ssl\nssl-ca=/ca.pem".to_owned(),
+        "ssl-ca=/ca.pem\nssl".to_owned(),
+        "ssl-ca=/ca.pem\nskip-ssl\nssl".to_owned(),
+        format!("ssl\nssl-fp={pin}"),
+        format!("ssl-fp={pin}\nssl\nhost=h"),
+    ] {
+        let config = read(format!("[client]\n{text}")).unwrap();
+        assert_eq!(config.effective_ssl_mode(), SslMode::VerifyIdentity, "{text}");
+        let printed: Config = config.to_string().parse().unwrap();
+        assert_eq!(printed.effective_ssl_mode(), SslMode::VerifyIdentity, "{text}");
+    }
+    let folder = Folder::new();
+    let ssl = OptionFiles::none().file(folder.write("my.cnf", "[client]\nssl\n")).read().unwrap();
+    let over = |config: Config| ssl.apply(config).unwrap();
+    let before = over(Config::default().ssl_ca_file("/ca.pem"));
+    let after = over(Config::default()).ssl_ca_file("/ca.pem");
+    let by_url = over(Config::default()).with_url("mysql://db.example/?ssl-ca=/ca.pem").unwrap();
+    for config in [before, after, by_url] {
+        assert_eq!(config.effective_ssl_mode(), SslMode::VerifyIdentity, "{config}");
+    }
+    let printed: Config = over(Config::default()).to_string().parse().unwrap();
+    assert_eq!(printed.effective_ssl_mode(), SslMode::Required);
+    let chosen = over(Config::default()).ssl_mode(SslMode::Preferred);
+    assert_eq!(chosen.effective_ssl_mode(), SslMode::Preferred);
+}
+
+#[test]
+fn restricted_auth_is_the_list_of_plugins() {
+    let list = |names: &str| {
+        let config = read(format!("[client]\nrestricted-auth={names}")).unwrap();
+        config.validate().unwrap();
+        config.credentials.allowed_plugins.unwrap()
+    };
+    assert_eq!(list("mysql_native_password"), ["mysql_native_password"]);
+    assert_eq!(
+        list("auth_gssapi_client, caching_sha2_password,dialog"),
+        ["caching_sha2_password", "dialog"]
+    );
+}
+
+/// T-04: both versions that there are leave nothing out.
+#[test]
+fn t04_tls_versions_that_are_spoken_anyway_are_no_restriction() {
+    for list in ["TLSv1.2,TLSv1.3", "TLSv1.1, tlsv1.2, TLSV1.3"] {
+        read(format!("[client]\ntls-version={list}")).unwrap();
     }
 }
 
@@ -139,6 +197,22 @@ fn localhost_is_the_socket_if_there_is_one() {
         assert_eq!(endpoint(text), expected, "{text}");
     }
     assert!(read("[client]\nprotocol=socket").is_err());
+
+    // Who named a host, in code or by MYSQL_HOST, means it: a file's socket leads to another server.
+    let folder = Folder::new();
+    let over = |text: &str, config: Config| {
+        let file = folder.write("my.cnf", format!("[client]\n{text}"));
+        let files = OptionFiles::none().file(file).read().unwrap();
+        files.apply(config).unwrap().endpoint().clone()
+    };
+    let named = || Config::default().host("db.example").port(3310);
+    assert_eq!(over("socket=/s", named()), tcp("db.example", 3310));
+    assert_eq!(over("socket=/s\nport=1", named()), tcp("db.example", 1));
+    assert_eq!(over("socket=/s\nhost=other", named()), tcp("other", 3310));
+    assert_eq!(over("socket=/s\nhost=localhost", named()), Endpoint::Socket("/s".into()));
+    assert_eq!(over("socket=/s\nprotocol=socket", named()), Endpoint::Socket("/s".into()));
+    assert_eq!(over("socket=/s\nprotocol=tcp", named()), tcp("db.example", 3310));
+    assert_eq!(over("socket=/s", Config::default()), Endpoint::Socket("/s".into()));
 }
 
 /// Errors name the file and the line, and show nothing of it: it may be a password (T-80).
@@ -155,6 +229,12 @@ fn mistakes_name_file_and_line_and_no_value() {
         ("[client]\nssl=s3nt1nel", 2, "`ssl` is 0 or 1"),
         ("[client]\nssl-mode=s3nt1nel", 2, "VERIFY_IDENTITY"),
         ("[client]\nssl-crl=/s3nt1nel", 2, "`loose-ssl-crl` ignores it"),
+        ("[client]\nssl-fp-list=/s3nt1nel", 2, "`loose-ssl-fp-list` ignores it"),
+        ("[client]\ntls-version=TLSv1.3", 2, "`loose-tls-version` ignores it"),
+        ("[client]\ntls_version=TLSv1.2", 2, "`loose-tls-version` ignores it"),
+        ("[client]\nssl-cipher=s3nt1nel", 2, "`loose-ssl-cipher` ignores it"),
+        ("[client]\ntls-ciphersuites=s3nt1nel", 2, "`loose-tls-ciphersuites` ignores it"),
+        ("[client]\nrestricted-auth=s3nt1nel", 2, "names no authentication plugin"),
         ("[client]\nprotocol=pipe", 2, "TCP or SOCKET"),
         ("[client]\nconnect-timeout=s3nt1nel", 2, "not a number"),
         ("[mywire]\nusr=s3nt1nel", 2, "`usr` of the group [mywire] is unknown"),

@@ -161,8 +161,9 @@ pub(super) struct Connecting {
     login: Login,
     phase: Phase,
     channel: Channel,
-    /// The greeting's nonce and plugin, until the login request was made.
+    /// The greeting's nonce, until the login request was made.
     nonce: Vec<u8>,
+    /// The greeting's plugin; empty where a new login has no greeting.
     greeting_plugin: Vec<u8>,
     exchange: Option<Exchange>,
     /// Whether this is a new login on a connection that had one.
@@ -400,11 +401,9 @@ impl Connecting {
     fn check_proof(&mut self, payload: &[u8], connection: &mut Connection) -> Result<(), Fault> {
         let Some(proof) = self.proof.take() else { return Ok(()) };
         let ok = OkPacket::decode(payload, connection.capabilities)?;
+        // Of the account's own password, whatever factor was asked for last.
         let exchange = self.exchange.as_ref();
-        let password = self.password();
-        let hash = exchange
-            .zip(password)
-            .and_then(|(exchange, password)| exchange.certificate_secret(password));
+        let hash = exchange.and_then(|exchange| exchange.certificate_secret(&self.login.password));
         proof.check(ok.info, hash.as_ref().map(|hash| hash.as_slice()))?;
         // As good as a certificate that somebody vouches for.
         self.channel = Channel::TlsVerified;
@@ -413,7 +412,7 @@ impl Connecting {
     }
 
     /// Whether a plugin may be used now: while the proof is due, only those that lead to one and
-    /// give nothing away.
+    /// give nothing away; over TLS without one, none that a switch made worse.
     fn check_plugin(&self, plugin: &[u8]) -> Result<(), Fault> {
         #[cfg(feature = "tls")]
         if let Some(proof) = &self.proof
@@ -422,7 +421,17 @@ impl Connecting {
             let why = "it asked for a plugin that would give the password away";
             return Err(proof.missing(why).into());
         }
-        let _ = plugin;
+        // Accounts that the greeting's plugin would have kept safe from who is in between (T-03).
+        let is_switch = plugin != self.greeting_plugin;
+        let policy = &self.login.policy;
+        let gives_away = self.password().is_some_and(|password| !password.is_empty());
+        if self.channel == Channel::TlsUnverified
+            && is_switch
+            && gives_away
+            && !policy.allows_unverified_switch(plugin)
+        {
+            return Err(AuthError::ChannelNotVerified { plugin: "sha256_password" }.into());
+        }
         Ok(())
     }
 
@@ -438,7 +447,7 @@ impl Connecting {
 
     /// Answers the greeting with the account and the plugin's first response.
     fn send_login(&mut self, connection: &mut Connection) -> Result<(), Fault> {
-        let plugin = std::mem::take(&mut self.greeting_plugin);
+        let plugin = self.greeting_plugin.clone();
         let nonce = std::mem::take(&mut self.nonce);
         // A plugin that is not allowed is answered with one that is, and the server may switch
         // (H-35). Which one it offers for an unknown account says nothing (H-44).
@@ -534,6 +543,11 @@ impl Connecting {
             Some(&NEXT_FACTOR)
                 if connection.capabilities.contains(Capabilities::MULTI_FACTOR_AUTHENTICATION) =>
             {
+                // No server that makes proofs has factors, and their passwords may be known to others.
+                #[cfg(feature = "tls")]
+                if let Some(proof) = &self.proof {
+                    return Err(proof.missing("it asked for a further factor").into());
+                }
                 self.factor += 1;
                 if self.factor > MAX_FACTORS {
                     return Err(Kind::Limit { limit: "authentication factors", value: 3 }.into());

@@ -59,7 +59,8 @@ fn ways(server: &Server, cold: &str, encrypted: bool) -> Vec<Way> {
                 let sql = format!("ALTER USER {cold} IDENTIFIED BY 'pw-cold'");
                 let way = Way::new(cold, &["pw-cold"], "caching_sha2_password");
                 ways.push(Way { cool: Some(sql), ..way });
-                ways.push(Way::new("u_sha256", &["pw-sha256"], "sha256_password"));
+                let sha256 = Way::new("u_sha256", &["pw-sha256"], "sha256_password");
+                ways.push(Way { verified: encrypted, ..sha256 });
             }
             if encrypted {
                 ways.push(handed_over(Way::new("u_clear", &["pw-clear"], "mysql_clear_password")));

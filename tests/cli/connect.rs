@@ -61,6 +61,56 @@ fn no_server_and_no_url_are_told_apart() {
     run(&["ping", "mysql://a/b", "-c", "0"]).fails(2, "--count");
 }
 
+/// Wrong arguments are told without what may be a password.
+#[test]
+fn mistakes_in_arguments_show_no_password() {
+    let url = "mysql://root:s3nt1nel@127.0.0.1:1/shop";
+    for arguments in [
+        &[url][..],
+        &["ping", url, url],
+        &["ping", url, "--password=s3nt1nel"],
+        &["ping", url, "--password", "s3nt1nel"],
+        &["ping", url, "-p", "s3nt1nel"],
+        &["ping", url, "-ps3nt1nel"],
+        &["ping", url, "-p=s3nt1nel"],
+        &["ping", url, "--pasword=s3nt1nel"],
+        &["ping", url, "-c", url],
+        &["ping", url, "--url", url],
+        &["ping", &format!("--url={url}")],
+        &["query", url, "SELECT 1", "-f", url],
+        &["query", "-p", "s3nt1nel", url, "SELECT 1"],
+        &["load", url, "t", "-", url],
+        &["s3nt1nel", "ping", url],
+    ] {
+        let ran = run(arguments);
+        assert!(!ran.err.contains("s3nt1nel"), "{ran:?}");
+        ran.fails(2, "error");
+    }
+    // What helps and is no secret is told.
+    run(&["ping", url, "--cuont=2"]).fails(2, "'--cuont'");
+    run(&["ping", url, "-c", "none"]).fails(2, "'none'");
+    run(&["pnig", url]).fails(2, "'pnig'");
+    // `-o ther` and a question for the password, as flags go.
+    run(&["query", url, "SELECT 1", "-pother"]).fails(2, "-p takes no password");
+    let parameters = ["query", url, "SELECT ?", "--param", "-pother"];
+    run(&parameters).fails(3, "cannot connect");
+}
+
+/// The host that a variable names is not given up for the socket that a file names.
+#[test]
+fn a_host_of_the_environment_goes_before_a_socket_of_a_file() {
+    let folder = std::env::temp_dir().join(format!("cli_host_{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let options = folder.join("my.cnf");
+    fs::write(&options, "[client]\nuser=root\npassword=s3nt1nel\nsocket=/no/such.sock\n").unwrap();
+    let mut command = mywire();
+    command.env("MYSQL_HOST", "127.0.0.1").env("MYSQL_TCP_PORT", "1");
+    command.args(["ping", "mysql://", "--defaults-file", options.to_str().unwrap()]);
+    let ran = Ran::of(command.output().expect("mywire runs"));
+    fs::remove_dir_all(&folder).unwrap();
+    ran.fails(3, "cannot connect to 127.0.0.1:1");
+}
+
 #[test]
 fn ping_tells_who_answers() {
     for server in servers::all() {
@@ -87,6 +137,9 @@ fn record_writes_a_conversation_down() {
     let server = &servers::all()[0];
     let place = Place::new(server);
     let folder = place.folder.join("sessions");
+    // Of an earlier recording, for everybody to read.
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("session-1.txt"), "an earlier recording").unwrap();
     let target = format!("{}:{}", server.host, server.port);
     let mut child = mywire()
         .args(["record", "127.0.0.1:0", &target, "--out", folder.to_str().unwrap()])
@@ -108,6 +161,12 @@ fn record_writes_a_conversation_down() {
     assert!(seen.iter().any(|line| line.contains("TextRow")), "{seen:?}");
     let file = folder.join("session-1.txt");
     assert!(is_file(&file) && fs::read_to_string(&file).unwrap().contains("message: LoginRequest"));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |file| fs::metadata(file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&file), 0o600, "others may read it");
+    }
     run(&["record", "127.0.0.1:0"]).fails(2, "TARGET");
     run(&["record", "nowhere", &target]).fails(1, "cannot listen on nowhere");
 }

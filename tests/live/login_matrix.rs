@@ -121,7 +121,7 @@ fn mysql() -> Vec<Case> {
     vec![
         case("u_sha2", &["pw-sha2"], cold),
         case("u_sha2_empty", &[""], [SHA2; 4]),
-        case("u_sha256", &["pw-sha256"], [NeedsProtection, SHA256, SHA256, RSA]),
+        case("u_sha256", &["pw-sha256"], [NeedsProtection, Unverified, SHA256, RSA]),
         case("u_dual", &["pw-old"], cold),
         case("u_dual", &["pw-new"], cold),
         case("u_ssl", &["pw-ssl"], [NeedsProtection, SHA2, SHA2, DENIED]),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use mywire::auth::{Plugin, PluginContext, PluginExchange, Response};
 use mywire::error::{AuthError, ProtocolErrorKind as Kind};
 use mywire::proto::{Connection, Login, Step, Transport};
-use mywire::wire::{AuthNextFactor, Capabilities, ChangeUser, Command};
+use mywire::wire::{AuthNextFactor, Capabilities, ChangeUser, Command, Greeting};
 use mywire::{Config, Error, Limits, Secret, Sent, Session, SslMode};
 
 use crate::scripted::*;
@@ -170,6 +170,51 @@ fn e31_t03_with_the_opt_in_the_password_still_waits_for_a_verified_channel() {
     }
 }
 
+/// A list that names sha256_password.
+const SHA2_AND_SHA256: [&str; 2] = ["caching_sha2_password", "sha256_password"];
+
+/// T-03: somebody in between who ends the TLS and switches to the plugin that gives the password away.
+#[test]
+fn t03_no_switch_to_sha256_password_over_unverified_tls() {
+    let unverified = || config().ssl_mode(SslMode::Required);
+    let verified = || {
+        let ca = tls_file("ca.pem");
+        config().host(TLS_NAME).ssl_mode(SslMode::VerifyIdentity).ssl_ca_file(ca)
+    };
+    let named_by_the_greeting = Greeting { auth_plugin: b"sha256_password", ..mysql() };
+    for (config, greeting, is_answered) in [
+        (unverified(), mysql(), false),
+        (unverified().auth_plugins(SHA2_AND_SHA256), mysql(), true),
+        (unverified(), named_by_the_greeting, true),
+        (verified(), mysql(), true),
+    ] {
+        run(async move {
+            let (stream, script) = serve(move |mut server| async move {
+                server.greet_tls(&greeting).await.unwrap();
+                server.login_request().await;
+                server.send(server.reply().auth_switch("sha256_password", NONCE)).await;
+                let answer = server.try_payload().await;
+                let password = [PASSWORD.as_bytes(), b"\0"].concat();
+                assert_eq!(answer, is_answered.then_some(password));
+                if is_answered {
+                    server.send(server.reply().ok()).await;
+                    server.echo().await;
+                }
+            });
+            match Session::from_stream(stream, &config).await {
+                Ok(mut session) => assert_in_step(&mut session).await,
+                Err(error) => {
+                    let refused = AuthError::ChannelNotVerified { plugin: "sha256_password" };
+                    assert!(matches!(&error, Error::Auth(auth) if *auth == refused), "{error}");
+                    assert!(error.to_string().contains("Config::auth_plugins"), "{error}");
+                    assert_eq!(error.was_sent(), Sent::No);
+                }
+            }
+            script.done().await.assert_without_secret(PASSWORD);
+        });
+    }
+}
+
 #[test]
 fn a20_sha256_password_over_tls_and_in_the_clear() {
     let password = [PASSWORD.as_bytes(), b"\0"].concat();
@@ -182,7 +227,7 @@ fn a20_sha256_password_over_tls_and_in_the_clear() {
             server.send(server.reply().ok()).await;
             server.echo().await;
         });
-        let config = config().ssl_mode(SslMode::Required);
+        let config = config().ssl_mode(SslMode::Required).auth_plugins(SHA2_AND_SHA256);
         let mut session = Session::from_stream(stream, &config).await.unwrap();
         assert_eq!(session.auth_plugin(), "sha256_password");
         assert_in_step(&mut session).await;

@@ -1,7 +1,7 @@
 //! A MariaDB whose certificate nobody vouches for, and what it has to know: T-08, E-34.
 
 use mywire::error::TlsError;
-use mywire::wire::{Greeting, OkPacket, SessionState, StatusFlags};
+use mywire::wire::{Capabilities, Greeting, OkPacket, SessionState, StatusFlags};
 use mywire::{Config, Error, Sent, Session, SslMode};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
@@ -158,6 +158,31 @@ fn t08_h35_a_greeting_with_such_a_plugin_gets_another_ones_answer() {
         });
         Session::from_stream(stream, &verifying()).await.unwrap_err();
         script.done().await.assert_without_secret(PASSWORD);
+    });
+}
+
+/// Whoever knows the second factor's password, of less worth, could make a proof of it.
+#[test]
+fn t08_a60_h43_no_further_factor_is_answered_before_the_proof() {
+    const SECOND: &str = "wo-second-factor";
+    run(async {
+        let capabilities = mariadb().capabilities | Capabilities::MULTI_FACTOR_AUTHENTICATION;
+        let greeting = Greeting { capabilities, ..mariadb() };
+        let (stream, script) = serve(move |mut server| async move {
+            server.greet_tls_with(&greeting, CERTIFICATE).await.unwrap();
+            server.login_request().await;
+            let factor = [&b"\x02mysql_native_password\0"[..], NONCE].concat();
+            server.send(server.reply().payload(&factor)).await;
+            if server.try_payload().await.is_some() {
+                let info = proof(SECOND, NONCE, CERTIFICATE);
+                server.send(server.reply().ok_with(&OkPacket { info: &info, ..ok() })).await;
+                server.echo().await;
+            }
+        });
+        let config = verifying().password2(SECOND);
+        let error = Session::from_stream(stream, &config).await.unwrap_err();
+        assert!(unproved(&error).contains("further factor"), "{error}");
+        script.done().await.assert_without_secret(SECOND);
     });
 }
 

@@ -1,9 +1,11 @@
 //! The arguments, and the help that is made of them.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use mywire::Value;
 
@@ -241,16 +243,20 @@ impl Record {
 
 /// The command, or how to exit: help and version are no command, and neither is a mistake.
 pub(crate) fn parse() -> Result<Command, ExitCode> {
-    let parsed = Cli::command().try_get_matches().and_then(|matches| {
-        let mut cli = Cli::from_arg_matches(&matches)?;
-        if let (Command::Query(query), Some((_, matches))) =
-            (&mut cli.command, matches.subcommand())
-        {
-            query.parameters = parameters(query, matches)?;
-        }
-        Ok(cli.command)
-    });
+    let line: Vec<_> = std::env::args_os().collect();
+    let parsed = check_password_flag(&line);
+    let parsed =
+        parsed.and_then(|()| Cli::command().try_get_matches_from(line)).and_then(|matches| {
+            let mut cli = Cli::from_arg_matches(&matches)?;
+            if let (Command::Query(query), Some((_, matches))) =
+                (&mut cli.command, matches.subcommand())
+            {
+                query.parameters = parameters(query, matches)?;
+            }
+            Ok(cli.command)
+        });
     parsed.map_err(|error| {
+        let error = without_secrets(error);
         // Asked for, the help is the output.
         let written = error.print().and_then(|()| std::io::stdout().flush());
         match (error.use_stderr(), written) {
@@ -258,6 +264,63 @@ pub(crate) fn parse() -> Result<Command, ExitCode> {
             (true, _) => ExitCode::from(2),
         }
     })
+}
+
+/// `-psecret` of the servers' own clients: here it would be several flags, some with values.
+fn check_password_flag(line: &[OsString]) -> Result<(), clap::Error> {
+    // Their values may begin with a hyphen.
+    const WITH_HYPHENS: [&str; 3] = ["--param", "--param-json", "--null"];
+
+    let mut before = None;
+    for argument in line.iter().take_while(|argument| *argument != "--") {
+        let is_value = before.is_some_and(|option| WITH_HYPHENS.iter().any(|name| option == *name));
+        before = (!is_value).then_some(argument);
+        let bytes = argument.as_encoded_bytes();
+        if !is_value && bytes.starts_with(b"-p") && bytes.len() > 2 {
+            return Err(Cli::command().error(
+                ErrorKind::TooManyValues,
+                "-p takes no password: it asks for one. Write -p alone, apart from other flags, or use \
+                 --password-file or MYWIRE_PASSWORD.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The error without what may be a password: terminals are shared, and logs kept.
+///
+/// Names of options stay, and so do values of options that are no URL.
+fn without_secrets(mut error: clap::Error) -> clap::Error {
+    const HIDDEN: &str = "(not shown: it may hold a password)";
+
+    // A flag has no value; one that got some was taken for another program's.
+    let hides_values = error.kind() == ErrorKind::TooManyValues;
+    let suspects: Vec<ContextKind> = error
+        .context()
+        .filter(|(kind, value)| {
+            let ContextValue::String(text) = value else { return false };
+            match kind {
+                ContextKind::InvalidArg => {
+                    let is_name = text.starts_with(['-', '<']) && !text.contains("://");
+                    !is_name || text.contains('=')
+                }
+                ContextKind::InvalidSubcommand => {
+                    !text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+                }
+                ContextKind::InvalidValue => hides_values || text.contains("://"),
+                _ => false,
+            }
+        })
+        .map(|(kind, _)| kind)
+        .collect();
+    if !suspects.is_empty() {
+        // Hints repeat the value.
+        error.insert(ContextKind::Suggested, ContextValue::None);
+    }
+    for kind in suspects {
+        error.insert(kind, ContextValue::String(HIDDEN.to_owned()));
+    }
+    error
 }
 
 fn parameters(query: &Query, matches: &ArgMatches) -> Result<Vec<Value>, clap::Error> {
@@ -268,7 +331,7 @@ fn parameters(query: &Query, matches: &ArgMatches) -> Result<Vec<Value>, clap::E
     for (place, json) in places.zip(&query.param_json) {
         let value = from_json(json).ok_or_else(|| {
             Cli::command().error(
-                clap::error::ErrorKind::ValueValidation,
+                ErrorKind::ValueValidation,
                 "--param-json takes a number, true, false, null or a \"text\"; --param takes text \
                  as it is",
             )

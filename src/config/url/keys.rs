@@ -212,7 +212,9 @@ pub(super) fn print(config: &Config) -> Vec<(&'static str, String)> {
         config.has_own_tls() || matches!(ca, Some(CaSource::Certificates(PemSource::Bytes(_))));
     match config.ssl_mode {
         Some(mode) => pairs.push(("ssl-mode", mode.to_string())),
-        None if trust_is_lost => pairs.push(("ssl-mode", config.effective_ssl_mode().to_string())),
+        None if trust_is_lost || config.tls_wanted => {
+            pairs.push(("ssl-mode", config.effective_ssl_mode().to_string()));
+        }
         None => {}
     }
     match ca {

@@ -339,7 +339,7 @@ prop_compose! {
         config.ssl_mode = mode;
         config.tls_server_name = name;
         config.collation = collation;
-        if let Some(path) = ca {
+        if let Some(path) = ca.filter(|_| !is_in_vain(mode)) {
             config = config.ssl_ca_file(path);
         }
         if let Some((cert, key)) = identity {
@@ -347,6 +347,11 @@ prop_compose! {
         }
         config
     }
+}
+
+/// Neither a pin nor a CA goes with these modes.
+fn is_in_vain(mode: Option<SslMode>) -> bool {
+    matches!(mode, Some(SslMode::Disabled | SslMode::Preferred))
 }
 
 prop_compose! {
@@ -372,10 +377,9 @@ prop_compose! {
             .interactive(interactive)
             .handle_expired_passwords(expired)
             .connect_attributes(attributes);
-        // A pin goes with neither of these modes.
-        let in_vain = matches!(config.ssl_mode, Some(SslMode::Disabled | SslMode::Preferred));
+        let in_vain = is_in_vain(config.ssl_mode);
         config.ssl_fingerprint = pin.filter(|_| !in_vain).map(Into::into);
-        if system {
+        if system && !in_vain {
             config = config.ssl_ca_system();
         }
         if matches!(config.endpoint, Endpoint::Tcp { .. }) {

@@ -1,7 +1,8 @@
 //! Where packets are written down.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::path::Path;
 
 use super::Options;
 use super::conversation::{Side, State};
@@ -16,7 +17,7 @@ pub(crate) struct Log {
 impl Log {
     pub(crate) fn create(session: usize, options: &Options) -> io::Result<Self> {
         let mut file = match &options.out {
-            Some(folder) => Some(File::create(folder.join(format!("session-{session}.txt")))?),
+            Some(folder) => Some(create_private(&folder.join(format!("session-{session}.txt")))?),
             None => None,
         };
         if let Some(file) = &mut file {
@@ -53,6 +54,20 @@ impl Log {
         }
         file.write_all(text.as_bytes())
     }
+}
+
+/// A file for its owner alone: it holds what was logged in with, and the rows.
+fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    // One that was there keeps its mode until now, and nothing is in it yet.
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    file.set_len(0)?;
+    Ok(file)
 }
 
 fn printable(byte: u8) -> char {
