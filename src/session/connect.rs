@@ -71,7 +71,7 @@ impl Session {
         let session = Self::connect_there(front, config).await?;
         match config.redirect_hosts.is_empty() {
             // Not a part of every connect's future: it holds another one.
-            false => Ok(Box::pin(session.follow_redirect(front, config, deadline)).await),
+            false => Box::pin(session.follow_redirect(front, config, deadline)).await,
             true => Ok(session),
         }
     }
