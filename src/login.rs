@@ -16,6 +16,11 @@ impl Login {
         config.validate()?;
         from_valid(config)
     }
+
+    /// The same login with the password that the configuration stands for at this moment.
+    pub(crate) fn with_password_of(self, config: &Config) -> Result<Self> {
+        Ok(Self { password: password(config)?, ..self })
+    }
 }
 
 fn from_valid(config: &Config) -> Result<Login> {

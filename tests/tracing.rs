@@ -12,8 +12,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use listener::Listener;
-use mywire::{Config, Pool, Session};
-use scripted::{PASSWORD, run_on_sockets};
+use mywire::wire::{OkPacket, SessionState, StatusFlags};
+use mywire::{Config, Pool, Session, SslMode};
+use scripted::{PASSWORD, TLS_NAME, mariadb, ok, run_on_sockets, tls_file, with_tls};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -125,6 +126,44 @@ fn t83_spans_have_opentelemetrys_names_and_no_text() {
     for secret in [PASSWORD, "literal-4711", "parameter-4711", "INSERT"] {
         assert!(!all.contains(secret), "{secret}: {all}");
     }
+}
+
+/// T-10: that a server was named and is not to be reached is no error, and is told.
+#[test]
+fn t10_a_redirect_to_nobody_is_told() {
+    let notes = Notes::default();
+    tracing::subscriber::with_default(notes.clone(), || {
+        run_on_sockets(async {
+            let listener = Listener::new(|_, mut server| async move {
+                server.greet_tls(&with_tls(mariadb())).await.unwrap();
+                server.login_request().await;
+                let url = b"mysql://localhost:1";
+                let mut state = vec![0, 0, 12];
+                state.extend_from_slice(b"redirect_url");
+                state.push(u8::try_from(url.len()).unwrap());
+                state.extend_from_slice(url);
+                state[1] = u8::try_from(state.len() - 2).unwrap();
+                let told = OkPacket {
+                    status: StatusFlags::SESSION_STATE_CHANGED,
+                    session_state: SessionState::decode(&state).unwrap(),
+                    ..ok()
+                };
+                server.send(server.reply().ok_with(&told)).await;
+                server.echo().await;
+            })
+            .await;
+            let config = listener.config().ssl_mode(SslMode::VerifyIdentity);
+            let config = config.ssl_ca_file(tls_file("ca.pem")).tls_server_name(TLS_NAME);
+            let session = Session::connect_with(&config.redirect_to(["localhost"])).await.unwrap();
+            assert_eq!(session.redirect_url(), Some("mysql://localhost:1"));
+        });
+    });
+    let spans = notes.0.lock().unwrap();
+    let told = named(&spans, "connect.redirect");
+    assert_eq!(told.len(), 1, "{spans:#?}");
+    assert_eq!((&*told[0]["server.address"], &*told[0]["server.port"]), ("localhost", "1"));
+    assert_eq!((&*told[0]["error.type"], &*told[0]["exception.type"]), ("io", "io"));
+    assert_eq!(named(&spans, "connect")[0].get("error.type"), None);
 }
 
 #[test]

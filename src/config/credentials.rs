@@ -37,7 +37,8 @@ impl Config {
     /// expire, such as those of a cloud's IAM.
     ///
     /// Of this, `password`, `password_file` and `password_env`, the last call decides. The function
-    /// runs on the task that connects, and in a pool once for each new session: it should give a
+    /// runs on the task that connects, in a pool once for each new session, and once more for a
+    /// connection that kills a statement: it should give a
     /// token at hand and fetch new ones elsewhere. Its error's text becomes part of the connect's.
     ///
     /// Such tokens mostly want [`allow_clear_text_passwords`](Self::allow_clear_text_passwords).

@@ -418,8 +418,12 @@ impl Config {
     ///
     /// Followed once, with the same account, only from a server that TLS has verified and to one that
     /// TLS verifies under its own name (T-10). Hosts are compared as they are written, letter for
-    /// letter but for case; their ports are not. If the other server cannot be had, the session with
-    /// the first one is used.
+    /// letter but for case; their ports are not.
+    ///
+    /// If the other server is not to be reached in what is left of
+    /// [`connect_timeout`](Self::connect_timeout), or is full or shutting down, the session with the
+    /// first one is used; the span `connect.redirect` of the feature `tracing` tells it. If it refuses
+    /// the account, or TLS does not verify it, that is the connect's error.
     pub fn redirect_to<H: Into<String>>(mut self, hosts: impl IntoIterator<Item = H>) -> Self {
         self.redirect_hosts = hosts.into_iter().map(Into::into).collect();
         self

@@ -45,8 +45,9 @@ impl CancelHandle {
     }
 
     /// Tells the server to end the statement, by `KILL QUERY` on a second connection: to the same
-    /// address, with the same TLS configuration, and only after that connection has found the
-    /// session on the server.
+    /// address, with the same TLS configuration, as the account that the session has by now, whose
+    /// password source is asked again, and only after that connection has found the session on the
+    /// server.
     ///
     /// `true` if the statement was still running and was told to end, or had not begun and now
     /// never will ([`UsageError::Cancelled`](crate::error::UsageError)); `false` if it is over.
@@ -138,7 +139,7 @@ impl Attempt {
             );
         };
         let mut sent = false;
-        let killed = self.kill(route, side, &mut sent);
+        let killed = self.kill(&route, side, &mut sent);
         let deadline = time::after(route.config.connect_timeout);
         match time::before(deadline, killed).await {
             Some(outcome) => outcome,

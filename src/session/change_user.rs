@@ -32,9 +32,15 @@ impl Session {
     pub async fn change_user(&mut self, config: &Config) -> Result<()> {
         let login = Login::from_config(&self.account_of(config))?;
         self.settle().await?;
+        let config = self.account_of(config);
+        let route = self.lifeline.route().map(|route| route.changed(&login, &config));
         self.connection.change_user(login)?;
-        // From here on the old account's things are gone, whoever waits for the end.
-        self.config = Arc::new(self.account_of(config));
+        // From here on the old account's things are gone, whoever waits for the end. No statement
+        // runs that could be killed before the new account is there.
+        self.config = Arc::new(config);
+        if let Some(route) = route {
+            self.lifeline.set_route(route);
+        }
         self.set_query_attributes(QueryAttributes::default());
         self.forget_statements();
         self.rollback = None;

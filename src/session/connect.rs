@@ -71,7 +71,7 @@ impl Session {
         let session = Self::connect_there(front, config).await?;
         match config.redirect_hosts.is_empty() {
             // Not a part of every connect's future: it holds another one.
-            false => Ok(Box::pin(session.follow_redirect(front, config, deadline)).await),
+            false => Box::pin(session.follow_redirect(front, config, deadline)).await,
             true => Ok(session),
         }
     }
@@ -110,9 +110,9 @@ impl Session {
         Ok(session)
     }
 
-    /// Opens a second connection, to where the first one is.
+    /// Opens a second connection, to where the first one is, as the account that it has now.
     pub(super) async fn connect_again(route: &Route) -> Result<Self> {
-        let (login, config, peer) = (route.login.clone(), &route.config, &*route.peer);
+        let (login, config, peer) = (route.login_now()?, &route.config, &*route.peer);
         let deadline = time::after(config.connect_timeout);
         let stream = match &route.address {
             Address::Tcp(address) => {

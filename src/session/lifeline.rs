@@ -12,7 +12,7 @@
 //! session's next statement begins only when no kill is under way, behind a no-op that takes a kill
 //! which came too late (E-94, T-93).
 
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -26,8 +26,9 @@ pub(super) struct Lifeline {
     state: Mutex<State>,
     /// A kill is over: for sessions that wait in their own thread.
     over: Condvar,
-    /// How the server is reached for a kill, once the login is over. Never set without an address.
-    route: OnceLock<Route>,
+    /// How the server is reached for a kill, once the login is over, as the account that the session
+    /// has now. Never set without an address.
+    route: Mutex<Option<Arc<Route>>>,
 }
 
 #[derive(Debug, Default)]
@@ -95,11 +96,17 @@ impl Lifeline {
     }
 
     pub(super) fn set_route(&self, route: Route) {
-        let _ = self.route.set(route);
+        let old = self.lock_route().replace(Arc::new(route));
+        // Its account is wiped here, and not under the lock.
+        drop(old);
     }
 
-    pub(super) fn route(&self) -> Option<&Route> {
-        self.route.get()
+    pub(super) fn route(&self) -> Option<Arc<Route>> {
+        self.lock_route().clone()
+    }
+
+    fn lock_route(&self) -> MutexGuard<'_, Option<Arc<Route>>> {
+        self.route.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     // The session's side.

@@ -4,25 +4,44 @@ use std::time::Instant;
 
 use super::Session;
 use super::connect::Front;
+use super::trace::Span;
 use crate::config::{Config, Endpoint, SslMode};
+use crate::error::{Error, Result, ServerErrorKind};
 
 impl Session {
     /// Goes to the server that this one names, if TLS has verified this one and the configuration
-    /// lists the other. Where that cannot be reached or verified, this session is the one. Whom the
-    /// other names does not matter: a proxy names a server, and a third one is somebody's mistake.
+    /// lists the other. Where that is not to be reached, this session is the one; where it refuses the
+    /// account or is not who it should be, that is the error. Whom the other names does not matter: a
+    /// proxy names a server, and a third one is somebody's mistake.
     pub(super) async fn follow_redirect(
         self,
         front: Front,
         config: &Config,
         deadline: Option<Instant>,
-    ) -> Self {
+    ) -> Result<Self> {
         let verified = self.is_encrypted() && config.effective_ssl_mode().verifies_peer();
         let url = self.redirect_url().filter(|_| verified);
-        let Some(mut target) = url.and_then(|url| target(config, url)) else { return self };
+        let Some(mut target) = url.and_then(|url| target(config, url)) else { return Ok(self) };
         if let Some(deadline) = deadline {
             target.connect_timeout = deadline.saturating_duration_since(Instant::now());
         }
-        Self::connect_there(front, &target).await.unwrap_or(self)
+        let span = Span::of("connect.redirect", &target);
+        match span.run(Self::connect_there(front, &target)).await {
+            // The span has told it.
+            Err(error) if is_away(&error) => Ok(self),
+            outcome => outcome,
+        }
+    }
+}
+
+/// Whether the other server is not to be had for now, and nothing is wrong with it or with us.
+fn is_away(error: &Error) -> bool {
+    match error {
+        Error::Io(_) | Error::Timeout(_) => true,
+        Error::Server(error) => {
+            matches!(error.kind(), ServerErrorKind::TooManyConnections | ServerErrorKind::Shutdown)
+        }
+        _ => false,
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::connect::Front;
 use crate::config::{Config, SessionOptions};
+use crate::error::Result;
 use crate::proto::{Login, TlsPlan};
 use crate::wire::Capabilities;
 
@@ -20,6 +21,7 @@ pub(super) enum Address {
 pub(super) struct Route {
     pub(super) front: Front,
     pub(super) address: Address,
+    /// Without the password, which [`Route::login_now`] adds.
     pub(super) login: Login,
     pub(super) config: Config,
     pub(super) peer: Box<str>,
@@ -58,10 +60,31 @@ impl Route {
     /// The login of the second connection. `encrypted` tells whether the first one is: then the
     /// second is, too.
     pub(super) fn login(mut login: Login, encrypted: bool) -> Login {
+        login.password = Default::default();
         login.database = None;
         login.options = Capabilities::NONE;
         login.tls = without_downgrade(login.tls, encrypted);
         login
+    }
+
+    /// The login with the password of this moment: one that was read for the first connection may
+    /// have run out.
+    pub(super) fn login_now(&self) -> Result<Login> {
+        self.login.clone().with_password_of(&self.config)
+    }
+
+    /// The same way after the session has changed its user, by `login` and as `config` says.
+    pub(super) fn changed(&self, login: &Login, config: &Config) -> Self {
+        let login = Login { tls: self.login.tls.clone(), ..login.clone() };
+        Self {
+            front: self.front,
+            address: self.address.clone(),
+            // TLS stays what it is for the session: without a downgrade already.
+            login: Self::login(login, false),
+            config: Self::config(config),
+            peer: self.peer.clone(),
+            known: Known { user: config.user.clone(), ..self.known.clone() },
+        }
     }
 
     /// The configuration of the second connection: it needs nothing but the server's answers.

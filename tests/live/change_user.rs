@@ -10,7 +10,7 @@ use crate::target::{connect, running, usable};
 use crate::{Target, each_server};
 
 /// An account with a password that every build can log in as, and what it is.
-fn account(target: &Target) -> Config {
+pub fn account(target: &Target) -> Config {
     match target.server.flavor {
         Flavor::MySql => target.config().user("u_sha2").password("pw-sha2"),
         _ => target.config().user("u_native").password("pw-native"),

@@ -44,6 +44,7 @@ mod cursors_aside;
 mod facts;
 mod foreign;
 mod greeting;
+mod kill_logins;
 mod ladder;
 mod large;
 mod large_values;

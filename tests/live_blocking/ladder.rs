@@ -73,6 +73,31 @@ fn e94_t93_a_handle_cancels_from_another_thread_and_never_the_next_statement() {
     });
 }
 
+/// E-98: the second connection logs in as the account that the session has by now.
+#[test]
+fn e98_after_a_change_of_the_user_a_handle_cancels() {
+    each_server(async |target| {
+        if !target.has_accounts() {
+            return;
+        }
+        let mut session = Session::connect_with(&target.config()).unwrap();
+        session.change_user(&crate::change_user::account(target)).unwrap();
+        let handle = session.cancel_handle();
+        let id = u64::from(session.connection_id());
+        let mut watcher = target.local().await;
+        let sleeping = thread::spawn(move || {
+            let _ = session.execute("SELECT SLEEP(1000)", ());
+            session
+        });
+        let sleeps = |sql: Vec<u8>| sql.starts_with(b"SELECT SLEEP");
+        while !crate::target::running(&mut watcher, id).await.is_some_and(sleeps) {
+            thread::yield_now();
+        }
+        assert!(handle.cancel().unwrap(), "it ran");
+        usable(&mut sleeping.join().unwrap());
+    });
+}
+
 #[test]
 fn s17_timeouts_end_statements_and_sessions() {
     each_server(async |target| {

@@ -58,6 +58,8 @@ mod facts;
 mod foreign;
 #[path = "../live/greeting.rs"]
 mod greeting;
+#[path = "../live/kill_logins.rs"]
+mod kill_logins;
 #[path = "../live/large.rs"]
 mod large;
 #[path = "../live/large_values.rs"]
