@@ -147,6 +147,11 @@ fn mistakes_have_their_exit_codes() {
     query(server, "SELECT 1", &["-f", "xml"]).fails(2, "possible values");
     query(server, "SELECT ?", &["--param-json", "[1]"]).fails(2, "--param-json takes");
     query(server, "SELECT 1", &["-o", "/no/such/folder/file"]).fails(1, "/no/such/folder/file");
+    query(server, "SELECT 1", &["-f", "json", "--null", "x"]).fails(2, "--null is for");
+    query(server, "SELECT 1", &["-f", "ndjson", "--no-header"]).fails(2, "--no-header is for");
+    query(server, "SELECT 1", &["-f", "csv", "--bigint-as-text"])
+        .fails(2, "--bigint-as-text is for");
+    query(server, "SELECT 1", &["--defaults-group-suffix", "x"]).fails(2, "--defaults-file");
     // What came before the error is written.
     let sql = "SELECT 1 AS a UNION ALL SELECT (SELECT 1 UNION SELECT 2)";
     let ran = query(server, sql, &[]);

@@ -20,6 +20,7 @@ pub(crate) fn run(arguments: &Query) -> Result<(), Failure> {
     let on_terminal = arguments.output.is_none() && std::io::stdout().is_terminal();
     let format = arguments.format.unwrap_or(if on_terminal { Format::Table } else { Format::Tsv });
     let (binary, header) = (arguments.binary, !arguments.no_header);
+    check_effects(arguments, format)?;
     let breaks: &[char] = match format {
         Format::Csv => CSV_BREAKS,
         Format::Tsv => &['\t', '\n'],
@@ -36,6 +37,19 @@ pub(crate) fn run(arguments: &Query) -> Result<(), Failure> {
             job.run(Json::new(format == Format::Json, binary, arguments.bigint_as_text)?)
         }
     }
+}
+
+/// Refuses options that this format does not have.
+fn check_effects(arguments: &Query, format: Format) -> Result<(), Failure> {
+    let is_json = matches!(format, Format::Json | Format::Ndjson);
+    let option = match is_json {
+        true if arguments.null.is_some() => "--null",
+        true if arguments.no_header => "--no-header",
+        false if arguments.bigint_as_text => "--bigint-as-text",
+        _ => return Ok(()),
+    };
+    let formats = if is_json { "csv, tsv and table" } else { "json and ndjson" };
+    Err(Failure::usage(format_args!("{option} is for the formats {formats}")))
 }
 
 fn sql(argument: &str) -> Result<String, Failure> {
