@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! cargo run --example proxy --features codec -- 127.0.0.1:3307 db.example.com:3306
-//! mysql --protocol=tcp --port=3307 --user=app --password
+//! mysql --protocol=tcp --port=3307 --get-server-public-key --user=app --password
+//! mariadb --protocol=tcp --port=3307 --skip-ssl --user=app --password
 //! ```
 //!
 //! What is encrypted or compressed cannot be read, so the proxy takes both out of what the server

@@ -269,6 +269,7 @@
 //! | `webpki-roots` | yes | Mozilla's CA certificates, for `VERIFY_IDENTITY` without a CA |
 //! | `compress` | yes | compression of the bytes on the wire by zlib, for [`Config::compression`] |
 //! | `zstd` | no | the same by Zstandard |
+//! | `simdutf8` | yes | checks long texts to be UTF-8 by SIMD |
 //! | `platform-verifier` | no | the operating system's trust, for [`Config::ssl_ca_system`] |
 //! | `pool` | no | [`Pool`]: sessions that are kept, cleaned and handed out again |
 //! | `tracing` | no | spans with OpenTelemetry's names for databases |

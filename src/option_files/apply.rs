@@ -7,8 +7,8 @@ use super::OptionLine;
 use super::source::at_line;
 use crate::auth::{is_supported, supported};
 use crate::config::{
-    CaSource, ClientIdentity, Compression, Config, ConfigError, DEFAULT_HOST, Endpoint, PemSource,
-    SslMode,
+    CaSource, ClientIdentity, Compression, Config, ConfigError, DEFAULT_HOST, DEFAULT_PORT,
+    Endpoint, PemSource, SslMode,
 };
 
 /// Options that make TLS stricter and are not known here: not to follow them would be to protect less
@@ -88,6 +88,8 @@ impl Endpoints {
 struct Together {
     cert: Option<PathBuf>,
     key: Option<PathBuf>,
+    /// Verification was taken back; no more of what was asked for goes with it.
+    unverified: bool,
 }
 
 pub(super) fn apply(options: &[OptionLine], mut config: Config) -> Result<Config, ConfigError> {
@@ -97,6 +99,12 @@ pub(super) fn apply(options: &[OptionLine], mut config: Config) -> Result<Config
         config = apply_one(option, config, &mut endpoints, &mut together)?;
     }
     config = endpoints.apply(config)?;
+    // The default verifies once there is a CA or a pin, which may stand behind it.
+    let has_trust = config.ssl_ca.is_some() || config.ssl_fingerprint.is_some();
+    let verifies = config.effective_ssl_mode() == SslMode::VerifyIdentity;
+    if together.unverified && config.ssl_mode.is_none() && has_trust && verifies {
+        config = config.ssl_mode(SslMode::Required);
+    }
     match (together.cert, together.key) {
         (Some(cert), Some(key)) => {
             let (cert, key) = (PemSource::File(cert), PemSource::File(key));
@@ -147,10 +155,12 @@ fn apply_one(
             config
         }
         "port" => {
-            let number = option.text(key)?.parse().ok().filter(|&number| number != 0);
-            endpoints.port = Some(number.ok_or_else(|| {
-                option.wrong("the value of `port` is not a number from 1 to 65535")
-            })?);
+            let number = option
+                .text(key)?
+                .parse()
+                .map_err(|_| option.wrong("the value of `port` is not a number from 0 to 65535"))?;
+            // 0 is the clients' word for the default.
+            endpoints.port = Some(if number == 0 { DEFAULT_PORT } else { number });
             config
         }
         "socket" => {
@@ -176,7 +186,15 @@ fn apply_one(
             })?)
         }
         "ssl-verify-server-cert" if flag()? => config.ssl_mode(SslMode::VerifyIdentity),
-        "ssl-verify-server-cert" => config.ssl_mode(SslMode::Required),
+        "ssl-verify-server-cert" => {
+            together.unverified = true;
+            match config.ssl_mode {
+                Some(SslMode::VerifyCa | SslMode::VerifyIdentity) => {
+                    config.ssl_mode(SslMode::Required)
+                }
+                _ => config,
+            }
+        }
         "ssl-ca" => {
             let path = option.text(key)?.into();
             config.ssl_ca = Some(CaSource::Certificates(PemSource::File(path)));
@@ -198,8 +216,12 @@ fn apply_one(
             config
         }
         "connect-timeout" => {
-            let seconds = option.number(key)?;
-            config.connect_timeout(Duration::from_secs(seconds))
+            match option.number(key)? {
+                // The clients' word for the default.
+                0 => config.connect_timeout = Config::default().connect_timeout,
+                seconds => config = config.connect_timeout(Duration::from_secs(seconds)),
+            }
+            config
         }
         "bind-address" => {
             let address = option.text(key)?.parse();
@@ -255,6 +277,12 @@ fn apply_one(
         }
         // All that is ever spoken here.
         "tls-version" if names_both_versions(option.text(key)?) => config,
+        guard @ ("safe-updates" | "i-am-a-dummy") if !loose && flag()? => {
+            return Err(option.wrong(&format!(
+                "`{guard}` is not supported, and without it an UPDATE or DELETE without a key would be \
+                 run; `loose-{guard}` ignores it"
+            )));
+        }
         refused if REFUSED.contains(&refused) && !loose => {
             return Err(option.wrong(&format!(
                 "`{refused}` is not supported, and without it the connection would be protected \

@@ -16,7 +16,8 @@ use crate::config::{Config, ConfigError};
 use crate::secret::Secret;
 
 /// The groups that are read unless others are named.
-pub(crate) const DEFAULT_GROUPS: [&str; 4] = ["client", "client-mariadb", "mysql", "mywire"];
+pub(crate) const DEFAULT_GROUPS: [&str; 6] =
+    ["client", "client-server", "client-mariadb", "mysql", "mariadb-client", "mywire"];
 
 /// How deep files may include each other: the bound of the servers' clients.
 pub(crate) const MAX_INCLUDE_DEPTH: usize = 10;
@@ -54,20 +55,21 @@ pub(crate) const MAX_FILE_BYTES: usize = 1 << 20;
 /// `ssl-fp`, `ssl-verify-server-cert`, `connect-timeout`, `bind-address`, `compress`,
 /// `compression-algorithms`, `zstd-compression-level`, `init-command`, `enable-cleartext-plugin`,
 /// `get-server-public-key`, `server-public-key-path`, `restricted-auth`. Other programs' options are
-/// ignored, except those that would make TLS stricter and are not known here: `ssl-crl`,
-/// `ssl-crlpath`, `ssl-capath`, `ssl-fp-list` (and `ssl-fplist`), `ssl-cipher`, `tls-ciphersuites` and a
-/// `tls-version` without one of TLSv1.2 and TLSv1.3 are errors, unless `loose-` stands before them. In
-/// the group `mywire` every unknown option is an error. `ssl` takes no verification back: with a CA,
-/// before or behind it, the server's identity is verified.
+/// ignored, except `safe-updates` and `i-am-a-dummy`, and those that would make TLS stricter and are not
+/// known here: `ssl-crl`, `ssl-crlpath`, `ssl-capath`, `ssl-fp-list` (and `ssl-fplist`), `ssl-cipher`,
+/// `tls-ciphersuites` and a `tls-version` without one of TLSv1.2 and TLSv1.3. These are errors, unless
+/// `loose-` stands before them. In the group `mywire` every unknown option is an error. `ssl` takes no
+/// verification back: with a CA, before or behind it, the server's identity is verified.
 ///
-/// **Groups** are `client`, `client-mariadb`, `mysql` and `mywire` unless [`groups`](Self::groups)
-/// says others.
+/// **Groups** are `client`, `client-server`, `client-mariadb`, `mysql`, `mariadb-client` and `mywire`
+/// unless [`groups`](Self::groups) says others.
 ///
 /// **Bounds**: 1 MiB for a file, 256 files, 10 files that include each other.
 ///
-/// As the clients do, files that anybody can write to are ignored, see [`ReadOptions::ignored`], and
-/// a host of `localhost` means the socket if there is one. A `socket` alone does not take the place of
-/// a host that the configuration or `MYSQL_HOST` named.
+/// As the clients do, files that anybody can write to are ignored, and so are included files and the
+/// usual ones that are missing or may not be read, see [`ReadOptions::ignored`]; and a host of
+/// `localhost` means the socket if there is one. A `socket` alone does not take the place of a host that
+/// the configuration or `MYSQL_HOST` named.
 #[derive(Clone, Debug)]
 pub struct OptionFiles {
     places: Vec<Place>,
@@ -174,8 +176,8 @@ impl OptionFiles {
     ///
     /// # Errors
     ///
-    /// A sentence that names the file, and the line if it is one: a file that was named and cannot be
-    /// read, that is too large or included too deep; a line that is none; a login path that no file
+    /// A sentence that names the file, and the line if it is one: a file that was named to
+    /// [`file`](Self::file) and cannot be read, that is too large or included too deep; a line that is none; a login path that no file
     /// has. No value of a file is in it.
     pub fn read(&self) -> Result<ReadOptions, ConfigError> {
         let mut groups = self.groups.clone();

@@ -21,6 +21,9 @@ const WORLD_WRITABLE: u32 = 0o002;
 #[cfg(unix)]
 const NOT_THE_OWNER: u32 = 0o077;
 
+/// Why a file that this user may not read is ignored.
+const NOT_ALLOWED: &str = "this user may not read it";
+
 /// Reads files, one after the other.
 pub(super) struct Reader {
     groups: Vec<String>,
@@ -59,6 +62,10 @@ impl Reader {
         let unreadable = |error: std::io::Error| failed(path, &format!("cannot be read: {error}"));
         let file = match File::open(path) {
             Err(error) if *optional && is_absent(&error) => return Ok(()),
+            Err(error) if *optional && error.kind() == ErrorKind::PermissionDenied => {
+                self.ignored.push(IgnoredFile { path: path.clone(), reason: NOT_ALLOWED });
+                return Ok(());
+            }
             file => file.map_err(unreadable)?,
         };
         if let Some(reason) = distrust(&file, *login).map_err(unreadable)? {
@@ -103,7 +110,21 @@ impl Reader {
                     self.include(path, number, &resolve(path, other), depth)?;
                 }
                 Line::IncludeFolder(folder) => {
-                    for file in folder_files(path, number, &resolve(path, folder))? {
+                    let folder = resolve(path, folder);
+                    let files = match std::fs::read_dir(&folder) {
+                        Err(error) => match why_skipped(&error) {
+                            Some(reason) => {
+                                self.ignored.push(IgnoredFile { path: folder, reason });
+                                continue;
+                            }
+                            None => Err(error),
+                        },
+                        Ok(entries) => folder_files(entries),
+                    };
+                    let unreadable = |error| {
+                        wrong(&format!("the folder {} cannot be read: {error}", folder.display()))
+                    };
+                    for file in files.map_err(unreadable)? {
                         self.include(path, number, &file, depth)?;
                     }
                 }
@@ -126,7 +147,16 @@ impl Reader {
         let unreadable = |error: std::io::Error| {
             at_line(by, line, &format!("{} cannot be read: {error}", path.display()))
         };
-        let file = File::open(path).map_err(unreadable)?;
+        let file = match File::open(path) {
+            Err(error) => match why_skipped(&error) {
+                Some(reason) => {
+                    self.ignored.push(IgnoredFile { path: path.to_owned(), reason });
+                    return Ok(());
+                }
+                None => return Err(unreadable(error)),
+            },
+            Ok(file) => file,
+        };
         if let Some(reason) = distrust(&file, false).map_err(unreadable)? {
             self.ignored.push(IgnoredFile { path: path.to_owned(), reason });
             return Ok(());
@@ -139,6 +169,15 @@ impl Reader {
 /// A folder on the way may be missing as well, or be none.
 fn is_absent(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+/// Why an included file or folder that cannot be opened is skipped, as the servers' clients do.
+fn why_skipped(error: &std::io::Error) -> Option<&'static str> {
+    match error.kind() {
+        ErrorKind::PermissionDenied => Some(NOT_ALLOWED),
+        _ if is_absent(error) => Some("it is included and is not there"),
+        _ => None,
+    }
 }
 
 /// Why a file is not to be believed, as the servers' clients see it.
@@ -180,13 +219,10 @@ fn read_whole(path: &Path, file: &File) -> Result<Zeroizing<Vec<u8>>, ConfigErro
 }
 
 /// The files of a folder that end as option files do, by name.
-fn folder_files(by: &Path, line: usize, folder: &Path) -> Result<Vec<PathBuf>, ConfigError> {
-    let unreadable = |error: std::io::Error| {
-        at_line(by, line, &format!("the folder {} cannot be read: {error}", folder.display()))
-    };
+fn folder_files(entries: std::fs::ReadDir) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
+    for entry in entries {
+        let path = entry?.path();
         let ends_so = path.extension().is_some_and(|extension| extension == "cnf");
         if ends_so && path.is_file() {
             files.push(path);

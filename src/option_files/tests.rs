@@ -120,7 +120,11 @@ fn flags_can_be_said_in_many_ways() {
         ("skip-ssl=0", SslMode::Required),
         ("ssl-verify-server-cert", SslMode::VerifyIdentity),
         ("ssl-verify-server-cert\nssl", SslMode::VerifyIdentity),
-        ("skip-ssl-verify-server-cert", SslMode::Required),
+        ("skip-ssl-verify-server-cert", SslMode::Preferred),
+        ("ssl-mode=VERIFY_CA\nskip-ssl-verify-server-cert", SslMode::Required),
+        ("skip-ssl\nskip-ssl-verify-server-cert", SslMode::Disabled),
+        ("ssl-ca=/ca\nskip-ssl-verify-server-cert", SslMode::Required),
+        ("ssl-verify-server-cert=0\nssl-ca=/ca", SslMode::Required),
         ("loose-ssl-mode=REQUIRED", SslMode::Required),
         ("loose-ssl-crl=x", SslMode::Preferred),
     ] {
@@ -224,7 +228,9 @@ fn mistakes_name_file_and_line_and_no_value() {
         ("[]\n", 1, "between [ and ]"),
         ("[client]\n=s3nt1nel", 2, "needs a name"),
         ("[client]\n\nport=s3nt1nel", 3, "`port` is not a number"),
-        ("[client]\nport=+1\nport=0", 3, "`port` is not a number"),
+        ("[client]\nport=+1\nport=65536", 3, "`port` is not a number"),
+        ("[mysql]\nsafe-updates", 2, "`loose-safe-updates` ignores it"),
+        ("[mysql]\ni_am_a_dummy=1", 2, "`loose-i-am-a-dummy` ignores it"),
         ("[client]\nuser", 2, "`user` needs a value"),
         ("[client]\nssl=s3nt1nel", 2, "`ssl` is 0 or 1"),
         ("[client]\nssl-mode=s3nt1nel", 2, "VERIFY_IDENTITY"),
@@ -240,8 +246,6 @@ fn mistakes_name_file_and_line_and_no_value() {
         ("[mywire]\nusr=s3nt1nel", 2, "`usr` of the group [mywire] is unknown"),
         ("[x]\n!include", 2, "!include FILE"),
         ("[x]\n!exclude s3nt1nel", 2, "no others"),
-        ("[x]\n!include /no/such/file", 2, "/no/such/file cannot be read"),
-        ("[x]\n!includedir /no/such/folder", 2, "/no/such/folder cannot be read"),
     ] {
         let error = read(text).unwrap_err().to_string();
         let place = format!("my.cnf, line {line}: ");
@@ -250,6 +254,9 @@ fn mistakes_name_file_and_line_and_no_value() {
     }
     assert!(read("[client]\nssl-cert=/c").unwrap_err().to_string().contains("needs both"));
     assert!(read("[mywire]\nloose-usr=1").is_ok());
+    for harmless in ["safe-updates=0", "skip-safe-updates", "loose-safe-updates"] {
+        assert!(read(format!("[mysql]\n{harmless}")).is_ok(), "{harmless}");
+    }
 }
 
 #[test]
@@ -278,6 +285,35 @@ fn files_include_others_within_bounds() {
     assert!(error.to_string().contains("has more than"), "{error}");
     let missing = OptionFiles::none().file(folder.0.join("missing")).read().unwrap_err();
     assert!(missing.to_string().contains("cannot be read"), "{missing}");
+}
+
+/// As the servers' clients do; only a file that the caller names has to be there.
+#[test]
+fn what_is_included_and_cannot_be_read_is_skipped_and_told() {
+    let folder = Folder::new();
+    let text = "[client]\n!include no.cnf\n!includedir none\nuser=u\n";
+    let read = OptionFiles::none().file(folder.write("my.cnf", text)).read().unwrap();
+    let ignored: Vec<_> = read.ignored().iter().map(IgnoredFile::path).collect();
+    assert_eq!(ignored, [folder.0.join("no.cnf"), folder.0.join("none")]);
+    assert!(read.ignored()[0].to_string().contains("is not there"));
+    assert_eq!(read.apply(Config::default()).unwrap().to_string(), "mysql://u@localhost");
+}
+
+#[test]
+fn zero_is_the_default() {
+    let config =
+        read("[client]\nport=5\nconnect-timeout=5\n[mysql]\nport=0\nconnect-timeout=0\n").unwrap();
+    assert_eq!(config.connect_timeout, Config::default().connect_timeout);
+    assert_eq!(config.to_string(), "mysql://localhost");
+}
+
+#[test]
+fn the_groups_of_both_servers_clients_are_read() {
+    for group in ["client", "client-server", "client-mariadb", "mysql", "mariadb-client", "mywire"]
+    {
+        let config = read(format!("[{group}]\nuser=u\n")).unwrap();
+        assert_eq!(config.user, "u", "{group}");
+    }
 }
 
 #[test]

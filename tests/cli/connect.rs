@@ -1,8 +1,10 @@
 //! Passwords, option files, `mywire ping`, `mywire record`.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, ChildStdout, Stdio};
+use std::time::Duration;
 
 use crate::{Place, Ran, is_file, mywire, run, servers};
 
@@ -173,4 +175,96 @@ fn record_writes_a_conversation_down() {
 
 fn query_admin(place: &Place, sql: &str) {
     place.query(sql, &[]);
+}
+
+/// What a server says that refuses everybody: a packet of one byte.
+const REFUSAL: [u8; 5] = [1, 0, 0, 0, 0xff];
+
+/// A recorder between its port and a server of one packet.
+struct Recorder {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+    port: u16,
+}
+
+impl Recorder {
+    /// `ends` says whether the server closes behind its packet.
+    fn start(further: &[&str], ends: bool) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let target = listener.local_addr().expect("an address").to_string();
+        std::thread::spawn(move || {
+            let mut open = Vec::new();
+            for client in listener.incoming() {
+                let mut client = client.expect("a connection");
+                client.write_all(&REFUSAL).expect("it reads");
+                if !ends {
+                    open.push(client);
+                }
+            }
+        });
+        let mut child = mywire()
+            .args([&["record", "127.0.0.1:0", &target], further].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("mywire runs");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut first = String::new();
+        lines.read_line(&mut first).expect("a line");
+        let port = first.trim().rsplit(':').next().expect("a port").parse().expect("a port");
+        Self { child, lines, port }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
+        // A recorder that hangs fails the test instead.
+        stream.set_read_timeout(Some(Duration::from_secs(120))).expect("a timeout");
+        stream
+    }
+
+    fn stop(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+    }
+}
+
+#[test]
+fn record_keeps_what_was_recorded_before() {
+    let place = Place::new(&servers::all()[0]);
+    let folder = place.folder.to_str().unwrap();
+    let first = place.write("session-1.txt", "kept");
+    let mut recorder = Recorder::start(&["--out", folder], true);
+    let mut said = Vec::new();
+    recorder.connect().read_to_end(&mut said).expect("the end");
+    let mut line = String::new();
+    recorder.lines.read_line(&mut line).expect("a line");
+    recorder.stop();
+    assert_eq!(said, REFUSAL);
+    assert!(line.starts_with("  2 Server"), "{line}");
+    assert_eq!(fs::read_to_string(first).unwrap(), "kept");
+    assert!(is_file(&place.folder.join("session-2.txt")));
+}
+
+#[test]
+fn record_without_a_reader_writes_its_files_or_ends_the_connection() {
+    let place = Place::new(&servers::all()[0]);
+    for (further, expected) in
+        [(&["--out", place.folder.to_str().unwrap()][..], &REFUSAL[..]), (&[], &[])]
+    {
+        let Recorder { child, lines, port } = Recorder::start(further, false);
+        drop(lines);
+        let recorder = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+        recorder.set_read_timeout(Some(Duration::from_secs(120))).expect("a timeout");
+        let mut said = vec![0; expected.len()];
+        (&recorder).read_exact(&mut said).expect("what the server said");
+        assert_eq!(said, expected);
+        if expected.is_empty() {
+            assert_eq!((&recorder).read(&mut [0]).expect("the end"), 0);
+        }
+        let mut child = child;
+        child.kill().expect("it runs");
+        child.wait().expect("it ends");
+    }
+    let file = fs::read_to_string(place.folder.join("session-1.txt")).unwrap();
+    assert!(file.contains("message: ErrPacket"), "{file}");
 }

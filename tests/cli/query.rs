@@ -147,6 +147,11 @@ fn mistakes_have_their_exit_codes() {
     query(server, "SELECT 1", &["-f", "xml"]).fails(2, "possible values");
     query(server, "SELECT ?", &["--param-json", "[1]"]).fails(2, "--param-json takes");
     query(server, "SELECT 1", &["-o", "/no/such/folder/file"]).fails(1, "/no/such/folder/file");
+    query(server, "SELECT 1", &["-f", "json", "--null", "x"]).fails(2, "--null is for");
+    query(server, "SELECT 1", &["-f", "ndjson", "--no-header"]).fails(2, "--no-header is for");
+    query(server, "SELECT 1", &["-f", "csv", "--bigint-as-text"])
+        .fails(2, "--bigint-as-text is for");
+    query(server, "SELECT 1", &["--defaults-group-suffix", "x"]).fails(2, "--defaults-file");
     // What came before the error is written.
     let sql = "SELECT 1 AS a UNION ALL SELECT (SELECT 1 UNION SELECT 2)";
     let ran = query(server, sql, &[]);
@@ -160,4 +165,98 @@ fn mistakes_have_their_exit_codes() {
     let help = run(&["query", "--help"]).ok();
     assert!(help.contains("NULL") && help.contains("bytes"), "{help}");
     assert!(run(&["--help"]).ok().contains("130"));
+}
+
+/// Rows of a table whose third one is an error.
+const HALF: &str =
+    "SELECT a, (SELECT u.a FROM t u WHERE u.a = t.a OR t.a = 3) AS b FROM t ORDER BY a";
+
+fn five_rows(place: &Place) {
+    place.query("CREATE TABLE t (a INT PRIMARY KEY) ENGINE=InnoDB", &[]);
+    place.query("INSERT INTO t VALUES (1), (2), (3), (4), (5)", &[]);
+}
+
+#[test]
+fn an_error_half_way_leaves_the_rows_before_it() {
+    for server in servers::all() {
+        let place = Place::new(server);
+        five_rows(&place);
+        for (format, expected) in [
+            ("tsv", "a\tb\n1\t1\n2\t2\n"),
+            ("table", "+---+---+\n| a | b |\n+---+---+\n| 1 | 1 |\n| 2 | 2 |\n"),
+        ] {
+            let ran = query_at(&place, HALF, &["-f", format]);
+            assert_eq!((ran.code, ran.out.as_str()), (Some(1), expected), "{}", server.name);
+            assert!(ran.err.contains("1242"), "{ran:?}");
+        }
+    }
+}
+
+fn query_at(place: &Place, sql: &str, further: &[&str]) -> crate::Ran {
+    run(&[&["query", &place.url, sql, "--quiet"], further].concat())
+}
+
+/// A file has its name only with everything in it.
+#[test]
+fn a_failure_leaves_the_file_that_was_there() {
+    for server in servers::all() {
+        let place = Place::new(server);
+        five_rows(&place);
+        let file = place.write("out.tsv", "kept");
+        let partial = format!("{file}.partial");
+        let read = |file: &str| std::fs::read_to_string(file).ok();
+        query_at(&place, "SELEC 1", &["-o", &file]).fails(1, "1064");
+        assert_eq!((read(&file).as_deref(), read(&partial)), (Some("kept"), None));
+        query_at(&place, HALF, &["-o", &file]).fails(1, "1242");
+        assert_eq!(read(&file).as_deref(), Some("kept"));
+        assert_eq!(read(&partial).as_deref(), Some("a\tb\n1\t1\n2\t2\n"));
+        query_at(&place, "SELECT 1 AS a", &["-o", &file]).ok();
+        assert_eq!((read(&file).as_deref(), read(&partial)), (Some("a\n1\n"), None));
+    }
+}
+
+/// What is no regular file is written in place, and a link and a file's mode stay.
+#[cfg(unix)]
+#[test]
+fn output_keeps_what_is_there() {
+    use std::os::unix::fs::PermissionsExt;
+    let server = &servers::all()[0];
+    let place = Place::new(server);
+    assert_eq!(query(server, "SELECT 1 AS a", &["-o", "/dev/stdout"]).ok(), "a\n1\n");
+    let file = place.write("private", "before");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let link = place.folder.join("link");
+    std::os::unix::fs::symlink("private", &link).unwrap();
+    query(server, "SELECT 1 AS a", &["-o", link.to_str().unwrap()]).ok();
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "a\n1\n");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn bytes_in_base_64_are_never_null() {
+    let server = &servers::all()[0];
+    let of = |further: &[&str]| query(server, "SELECT x'3542CB' AS a, NULL AS b", further);
+    let csv = ["-f", "csv", "--no-header", "--binary", "base64", "--null", "NULL"];
+    assert_eq!(of(&csv).ok(), "\"NULL\",NULL\n");
+    assert_eq!(
+        of(&["-f", "csv", "--no-header", "--null", "0x3542CB"]).ok(),
+        "\"0x3542CB\",0x3542CB\n"
+    );
+    for null in [",", "\"", "a\nb", "\r"] {
+        of(&["-f", "csv", "--null", null]).fails(2, "would break the record");
+    }
+    for null in ["\t", "\n"] {
+        of(&["-f", "tsv", "--null", null]).fails(2, "would break the record");
+    }
+    of(&["-f", "tsv", "--null", ","]).ok();
+}
+
+#[test]
+fn a_table_obeys_nothing_that_turns_its_letters() {
+    let server = &servers::all()[0];
+    let sql = "SELECT 'a\u{202e}b' AS t UNION ALL SELECT '\u{2066}\u{2069}'";
+    let table = query(server, sql, &["-f", "table", "--no-header"]).ok();
+    assert!(table.contains("| a\\u{202e}b       |\n"), "{table}");
+    assert!(table.contains("| \\u{2066}\\u{2069} |\n"), "{table}");
 }

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{
+    ArgGroup, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+};
 use mywire::Value;
 
 use crate::output::{Binary, Format};
@@ -48,7 +50,7 @@ Exit codes:
   2    wrong arguments, URL or option file
   3    no session: no server, no TLS, or no login
   130  Ctrl-C, SIGTERM or SIGHUP; the statement was ended on the server before. A second one ends
-       mywire at once.";
+       mywire at once. Once a load's commit was sent, the first one waits for its outcome.";
 
 const QUERY_CONVENTIONS: &str = "\
 What is written:
@@ -58,26 +60,34 @@ What is written:
   bytes    0x and hexadecimal digits everywhere; --binary chooses otherwise
   BIT      a decimal number everywhere
   numbers  as the server writes them; in JSON, integers (also beyond 2^53, unless
-           --bigint-as-text) and floating point are numbers, DECIMAL is a string
+           --bigint-as-text) and floating point are numbers, DECIMAL is a string. Of a FLOAT the
+           server writes six digits (all of them with --param): CAST(f AS DOUBLE) has all
   JSON     its text; in JSON formats the value itself
   times    as the server writes them, strings in JSON
 
 csv is RFC 4180 with \\n at the end of lines; what holds a comma, a quote, a line break or the text
-of NULL is quoted. tsv is what `mysql --batch` writes and LOAD DATA reads, with \\t, \\n, \\r, \\0 and
-\\\\ escaped, and \\N where mysql writes NULL. json is one array; ndjson has an object on each line.
+of NULL is quoted. tsv is what `mysql --batch` writes and LOAD DATA reads, with \\t, \\n, \\0 and \\\\ escaped,
+and \\r, which mysql leaves, and \\N where mysql writes NULL. json is one array for each result; ndjson
+has an object on each line.
 Further results of a CALL follow behind an empty line in csv and tsv.
 
 Rows are written as they arrive; memory is that of the largest row. A table takes the widths of its
 columns from the first 500 rows, which it holds until then; a wider value later on is written whole
 and moves its line.
 
+--output writes to FILE.partial, replacing one of that name, and renames it to FILE at the end. After
+exit code 1 or 130 FILE is as it was before, and FILE.partial has the rows that came until then (there
+is none if no row did). What is there and is no regular file, such as a pipe, is written in place.
+
 Progress is shown on standard error if that is a terminal and the rows go elsewhere.";
 
 /// What every command that logs in takes.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("option_files").multiple(true))]
 pub(crate) struct Connection {
     /// mysql://user@host:port/database?key=value; the keys are those of mywire::Config.
-    /// With --defaults, --defaults-file or --login-path it may leave out what they say: `mysql://`
+    /// With --defaults, --defaults-file or --login-path it may leave out what they say: `mysql://`;
+    /// one that names a host and no port means port 3306, also if they name another
     #[arg(value_name = "URL")]
     pub(crate) url: String,
     /// Ask for the password
@@ -87,18 +97,23 @@ pub(crate) struct Connection {
     #[arg(long, value_name = "FILE", help_heading = "Connection")]
     pub(crate) password_file: Option<PathBuf>,
     /// Read the usual option files (/etc/my.cnf, /etc/mysql/my.cnf, $MYSQL_HOME/my.cnf, ~/.my.cnf;
-    /// groups client, client-mariadb, mysql, mywire) and MYSQL_HOST, MYSQL_TCP_PORT,
-    /// MYSQL_UNIX_PORT, MYSQL_PWD
-    #[arg(long, help_heading = "Connection", conflicts_with = "defaults_file")]
+    /// groups client, client-server, client-mariadb, mysql, mariadb-client, mywire) and MYSQL_HOST,
+    /// MYSQL_TCP_PORT, MYSQL_UNIX_PORT, MYSQL_PWD
+    #[arg(
+        long,
+        help_heading = "Connection",
+        conflicts_with = "defaults_file",
+        group = "option_files"
+    )]
     pub(crate) defaults: bool,
     /// Read this option file instead, and the same variables
-    #[arg(long, value_name = "FILE", help_heading = "Connection")]
+    #[arg(long, value_name = "FILE", help_heading = "Connection", group = "option_files")]
     pub(crate) defaults_file: Option<PathBuf>,
     /// Read the groups whose names end in this as well
-    #[arg(long, value_name = "SUFFIX", help_heading = "Connection")]
+    #[arg(long, value_name = "SUFFIX", help_heading = "Connection", requires = "option_files")]
     pub(crate) defaults_group_suffix: Option<String>,
     /// Read this group of ~/.mylogin.cnf (of mysql_config_editor) as well; implies --defaults
-    #[arg(long, value_name = "NAME", help_heading = "Connection")]
+    #[arg(long, value_name = "NAME", help_heading = "Connection", group = "option_files")]
     pub(crate) login_path: Option<String>,
     /// Allow plugins that give the server the password itself, over verified TLS or a Unix socket
     #[arg(long, help_heading = "Connection")]
@@ -147,7 +162,8 @@ pub(crate) struct Query {
 const LOAD_CONVENTIONS: &str = "\
 The file is CSV: commas, double quotes, line breaks of either kind, UTF-8, what `mywire query -f csv`
 writes. A value that is the text of NULL, without quotes, is NULL: an empty one unless --null says
-otherwise; \"\" is an empty text. Values of binary columns are 0x and hexadecimal digits (--binary
+otherwise; \"\" is an empty text. A blank line is skipped, but of a file of one column it is a row
+whose value is an empty one. Values of binary columns are 0x and hexadecimal digits (--binary
 chooses otherwise), those of BIT columns decimal numbers.
 
 The whole file is one transaction: a line that is wrong, a warning of the server (it cut a value
@@ -216,7 +232,12 @@ pub(crate) struct Ping {
 #[command(after_help = "\
 TLS and compression are taken out of the greeting, so that what is said can be read: record with test
 accounts only. With --keep-tls the greeting is left alone, and what follows is passed on unseen. It
-ends with Ctrl-C.")]
+ends with Ctrl-C.
+
+Clients that insist on TLS have to be told that there is none: `mysql --get-server-public-key` (for
+caching_sha2_password without TLS), `mariadb --skip-ssl`, mywire's `?ssl-mode=DISABLED`.
+
+A file that is there is never overwritten: its number is left out.")]
 pub(crate) struct Record {
     /// Address to listen on, such as 127.0.0.1:3307; port 0 takes a free one
     listen: String,

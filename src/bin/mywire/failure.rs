@@ -4,7 +4,6 @@ use std::fmt::Display;
 use std::io;
 
 use mywire::Error;
-use mywire::error::UsageError;
 
 /// What ended a command before its end.
 #[derive(Debug)]
@@ -61,13 +60,7 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        /// ER_QUERY_INTERRUPTED: what `KILL QUERY` makes of a statement.
-        const QUERY_INTERRUPTED: u16 = 1317;
-        let killed = matches!(error, Error::Usage(UsageError::Cancelled))
-            || error.as_server().is_some_and(|error| error.code() == QUERY_INTERRUPTED);
-        if killed && crate::interrupt::was_asked() {
-            return Self::Interrupted;
-        }
-        Self::work(error)
+        // Statements report a `KILL QUERY` by many errors, such as that of a lock not got.
+        if crate::interrupt::was_asked() { Self::Interrupted } else { Self::work(error) }
     }
 }

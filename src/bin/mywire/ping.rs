@@ -10,6 +10,7 @@ use crate::arguments::Ping;
 use crate::connect::{config, connect};
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::output::printable;
 
 /// Logs in and measures round trips.
 pub(crate) fn run(arguments: &Ping) -> Result<(), Failure> {
@@ -33,7 +34,7 @@ pub(crate) fn run(arguments: &Ping) -> Result<(), Failure> {
     let (least, most) = (trips.first(), trips.last());
     let product = if session.is_mariadb() { "MariaDB" } else { "MySQL" };
     let tls = match session.is_encrypted() {
-        true => format!("{version}, {cipher}"),
+        true => printable(&format!("{version}, {cipher}")),
         false => String::from("none"),
     };
     let plugin = Some(session.auth_plugin()).filter(|plugin| !plugin.is_empty());
@@ -46,9 +47,9 @@ pub(crate) fn run(arguments: &Ping) -> Result<(), Failure> {
         "server      {address}\nversion     {} ({product})\nsession     {}\ntls         {tls}\n\
          plugin      {}\nlogin       {}\nround trip  {} (of {}: least {}, most {})\n",
         // MariaDB before 11 puts it in front for very old replicas.
-        session.server_version().trim_start_matches("5.5.5-"),
+        printable(session.server_version().trim_start_matches("5.5.5-")),
         session.connection_id(),
-        plugin.unwrap_or("none was asked for"),
+        printable(plugin.unwrap_or("none was asked for")),
         print(login),
         print(median),
         trips.len(),

@@ -9,7 +9,9 @@ use crate::arguments::Query;
 use crate::connect::{config, connect};
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::output::{Csv, Format, Json, Kind, Layout, Sink, Table, Tsv, each_cell};
+use crate::output::{
+    CSV_BREAKS, Csv, Format, Json, Kind, Layout, Sink, Table, Tsv, check_null, each_cell,
+};
 use crate::progress::Progress;
 
 /// Runs the statement and writes what it returns.
@@ -18,16 +20,36 @@ pub(crate) fn run(arguments: &Query) -> Result<(), Failure> {
     let on_terminal = arguments.output.is_none() && std::io::stdout().is_terminal();
     let format = arguments.format.unwrap_or(if on_terminal { Format::Table } else { Format::Tsv });
     let (binary, header) = (arguments.binary, !arguments.no_header);
+    check_effects(arguments, format)?;
+    let breaks: &[char] = match format {
+        Format::Csv => CSV_BREAKS,
+        Format::Tsv => &['\t', '\n'],
+        Format::Table | Format::Json | Format::Ndjson => &[],
+    };
+    check_null(arguments.null.as_deref().unwrap_or_default(), breaks)?;
     let null = |default: &str| arguments.null.as_deref().unwrap_or(default).into();
     let job = Job { arguments, sql: &sql, on_terminal };
     match format {
-        Format::Csv => job.run(Csv { null: null(""), header, binary }),
+        Format::Csv => job.run(Csv::new(null(""), header, binary)),
         Format::Tsv => job.run(Tsv { null: null("\\N"), header, binary }),
         Format::Table => job.run(Table::new(arguments.null.clone(), header, binary)),
         Format::Json | Format::Ndjson => {
             job.run(Json::new(format == Format::Json, binary, arguments.bigint_as_text)?)
         }
     }
+}
+
+/// Refuses options that this format does not have.
+fn check_effects(arguments: &Query, format: Format) -> Result<(), Failure> {
+    let is_json = matches!(format, Format::Json | Format::Ndjson);
+    let option = match is_json {
+        true if arguments.null.is_some() => "--null",
+        true if arguments.no_header => "--no-header",
+        false if arguments.bigint_as_text => "--bigint-as-text",
+        _ => return Ok(()),
+    };
+    let formats = if is_json { "csv, tsv and table" } else { "json and ndjson" };
+    Err(Failure::usage(format_args!("{option} is for the formats {formats}")))
 }
 
 fn sql(argument: &str) -> Result<String, Failure> {
@@ -60,6 +82,7 @@ impl Job<'_> {
             Err(_) => progress.clear(),
         }
         outcome?;
+        sink.finish()?;
         session.close()?;
         Ok(())
     }
@@ -82,6 +105,7 @@ impl Job<'_> {
                 let outcome = begun
                     .and_then(|()| write_rows(&mut rows, &kinds, layout, sink, progress, count));
                 if let Err(failure) = outcome {
+                    layout.left(&mut sink.text);
                     return Err(leave(rows, sink, failure));
                 }
                 layout.end(&mut sink.text);
@@ -119,8 +143,15 @@ fn write_rows(
     while let Some(batch) = rows.next_batch()? {
         for row in batch {
             let text = &mut sink.text;
+            let whole = text.len();
             layout.begin_row(text);
-            each_cell(row?, kinds, |place, kind, value| layout.cell(place, kind, value, text))?;
+            let written = row.map_err(Failure::from).and_then(|row| {
+                each_cell(row, kinds, |place, kind, value| layout.cell(place, kind, value, text))
+            });
+            if let Err(failure) = written {
+                text.truncate(whole);
+                return Err(failure);
+            }
             layout.end_row(text);
             *count += 1;
             sink.pass()?;

@@ -1,12 +1,16 @@
 //! The table's columns that the file has.
 
 use mywire::blocking::Session;
+use mywire::error::ServerError;
 
 use crate::failure::Failure;
 use crate::output::{Binary, Kind, is_base64};
 
 /// Most columns that the names of a message are listed of.
 const LISTED_COLUMNS: usize = 20;
+
+/// ER_BAD_FIELD_ERROR: the table has no such column.
+const BAD_FIELD: u16 = 1054;
 
 /// The columns of the table that are loaded, in the file's order.
 pub(crate) struct Target {
@@ -40,13 +44,13 @@ impl Target {
         };
         let rows = session
             .query(&*format!("SELECT {list} FROM {} LIMIT 0", quote_table(table)), ())
-            .map_err(|error| match names.len() {
-                0 => Failure::from(error),
+            .map_err(|error| match error.as_server().map(ServerError::code) {
                 // The first line may hold values.
-                _ => Failure::work(format_args!(
+                Some(BAD_FIELD) if !names.is_empty() => Failure::work(format_args!(
                     "{error} (--columns names the columns of the file, --no-header says that its \
                      first line holds values)"
                 )),
+                _ => Failure::from(error),
             })?;
         let names = rows.columns().iter().map(|column| column.name().into_owned()).collect();
         let form = |kind| match (kind, binary) {

@@ -15,7 +15,7 @@ use crate::arguments::{Load, Via};
 use crate::connect::{config, connect};
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::output::printable;
+use crate::output::{CSV_BREAKS, check_null, printable};
 use crate::progress::Progress;
 use columns::{Target, quote_table};
 use csv::Records;
@@ -72,6 +72,7 @@ fn load(
     input: Box<dyn Read>,
     progress: &mut Progress,
 ) -> Result<Loaded, Failure> {
+    check_null(&arguments.null, CSV_BREAKS)?;
     let mut records = Records::new(input, arguments.null.as_bytes());
     let named = match arguments.no_header {
         true => None,
@@ -111,7 +112,7 @@ fn load(
     }
     let (affected, warnings) = outcome?;
     if warnings > 0 {
-        let told = tell_warnings(&mut transaction)?;
+        let told = tell_warnings(&mut transaction, warnings)?;
         if !arguments.ignore {
             transaction.rollback()?;
             return Err(Failure::work(format_args!(
@@ -122,6 +123,7 @@ fn load(
         let _ = std::io::stderr().write_all(format!("mywire: warnings:{told}\n").as_bytes());
     }
     let (read, bytes) = (rows.count(), rows.bytes());
+    interrupt::before_commit()?;
     transaction.commit()?;
     Ok(Loaded { read, bytes, affected, warnings })
 }
@@ -177,7 +179,7 @@ fn by_bulk(
     Ok((done.affected_rows, done.warnings))
 }
 
-fn tell_warnings(session: &mut Session) -> Result<String, Failure> {
+fn tell_warnings(session: &mut Session, count: u64) -> Result<String, Failure> {
     let mut told = String::new();
     let all: Vec<(String, u32, String)> = session.fetch_all("SHOW WARNINGS LIMIT 6", ())?;
     for (_, code, message) in all.iter().take(TOLD_WARNINGS) {
@@ -185,6 +187,8 @@ fn tell_warnings(session: &mut Session) -> Result<String, Failure> {
     }
     if all.len() > TOLD_WARNINGS {
         told += "\n  …";
+    } else if u64::try_from(all.len()).is_ok_and(|kept| kept < count) {
+        told += &format!("\n  (of {count} the server kept {} to tell)", all.len());
     }
     Ok(told)
 }

@@ -7,12 +7,18 @@ use crate::failure::Failure;
 
 /// RFC 4180, where NULL is what is not quoted: by default nothing at all, while an empty text is `""`.
 pub(crate) struct Csv {
-    pub(crate) null: Vec<u8>,
-    pub(crate) header: bool,
-    pub(crate) binary: Binary,
+    null: Vec<u8>,
+    header: bool,
+    binary: Binary,
+    /// Bytes as text, which can be the text of NULL as well.
+    encoded: Vec<u8>,
 }
 
 impl Csv {
+    pub(crate) const fn new(null: Vec<u8>, header: bool, binary: Binary) -> Self {
+        Self { null, header, binary, encoded: Vec::new() }
+    }
+
     fn text(&self, text: &[u8], out: &mut Vec<u8>) {
         // Without a way out of the loop it looks at many bytes at a time.
         let special = text.iter().fold(false, |special, byte| {
@@ -59,10 +65,9 @@ impl Layout for Csv {
         match value {
             None => out.extend_from_slice(&self.null),
             Some(bytes) if kind == Kind::Bytes && self.binary != Binary::Raw => {
-                if bytes.is_empty() && self.binary == Binary::Base64 {
-                    out.extend_from_slice(b"\"\"");
-                }
-                self.binary.write(bytes, out);
+                self.encoded.clear();
+                self.binary.write(bytes, &mut self.encoded);
+                self.text(&self.encoded, out);
             }
             Some(text) if kind.is_free_text() || !self.null.is_empty() => self.text(text, out),
             Some(text) => out.extend_from_slice(text),
@@ -150,7 +155,7 @@ mod tests {
     #[test]
     fn null_is_never_taken_for_a_text() {
         let write = |null: &str, values: &[Option<&str>]| {
-            let mut csv = Csv { null: null.into(), header: true, binary: Binary::Hex };
+            let mut csv = Csv::new(null.into(), true, Binary::Hex);
             let mut out = Vec::new();
             for (place, value) in values.iter().enumerate() {
                 csv.cell(place, Kind::Text, value.map(str::as_bytes), &mut out);

@@ -65,6 +65,22 @@ pub(crate) trait Layout {
 
     fn end_row(&mut self, out: &mut Vec<u8>);
 
-    /// The result set is over, or left.
+    /// The result set is over.
     fn end(&mut self, out: &mut Vec<u8>);
+
+    /// The result set is left half-way: the rows that are held back are still to be written.
+    fn left(&mut self, _out: &mut Vec<u8>) {}
+}
+
+/// What a text of CSV cannot hold without quotes.
+pub(crate) const CSV_BREAKS: &[char] = &[',', '"', '\r', '\n'];
+
+/// Refuses a text for NULL, which stands without quotes and escapes, that would break its record.
+pub(crate) fn check_null(null: &str, breaks: &[char]) -> Result<(), Failure> {
+    match null.chars().find(|letter| breaks.contains(letter)) {
+        None => Ok(()),
+        Some(letter) => Err(Failure::usage(format_args!(
+            "--null: {letter:?} in the text of NULL would break the record; choose a text without it"
+        ))),
+    }
 }

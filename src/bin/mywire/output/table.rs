@@ -131,20 +131,29 @@ impl Layout for Table {
         let rows = if self.rows == 1 { "row" } else { "rows" };
         out.extend_from_slice(format!("{} {rows}\n", self.rows).as_bytes());
     }
+
+    fn left(&mut self, out: &mut Vec<u8>) {
+        self.fix_widths(out);
+    }
 }
 
-/// A terminal obeys control characters, and these come from a database.
+/// A terminal obeys control characters, also those that turn the direction of writing, and these
+/// come from a database.
 pub(crate) fn printable(text: &str) -> String {
-    if !text.contains(char::is_control) {
+    if !text.contains(is_obeyed) {
         return text.to_owned();
     }
     text.chars().fold(String::new(), |mut printable, letter| {
-        match letter.is_control() {
+        match is_obeyed(letter) {
             true => printable.extend(letter.escape_default()),
             false => printable.push(letter),
         }
         printable
     })
+}
+
+fn is_obeyed(letter: char) -> bool {
+    letter.is_control() || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -154,5 +163,6 @@ mod tests {
     #[test]
     fn no_control_character_gets_through() {
         assert_eq!(printable("a\tb\u{1b}[31m\u{9b}é"), "a\\tb\\u{1b}[31m\\u{9b}é");
+        assert_eq!(printable("a\u{202e}b\u{2066}\u{2069}"), "a\\u{202e}b\\u{2066}\\u{2069}");
     }
 }

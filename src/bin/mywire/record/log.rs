@@ -1,7 +1,7 @@
 //! Where packets are written down.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use super::Options;
@@ -10,20 +10,26 @@ use super::conversation::{Side, State};
 /// A session file, and the lines on standard output.
 pub(crate) struct Log {
     file: Option<File>,
+    /// Whether standard output was broken, which ends nothing as long as there is a file.
+    is_unheard: bool,
     session: usize,
     packets: usize,
 }
 
 impl Log {
-    pub(crate) fn create(session: usize, options: &Options) -> io::Result<Self> {
-        let mut file = match &options.out {
-            Some(folder) => Some(create_private(&folder.join(format!("session-{session}.txt")))?),
-            None => None,
-        };
+    /// The file has the session's number, or the next one that is free.
+    pub(crate) fn create(mut session: usize, options: &Options) -> io::Result<Self> {
+        let mut file = None;
+        while let (Some(folder), None) = (&options.out, &file) {
+            match create_private(&folder.join(format!("session-{session}.txt"))) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => session += 1,
+                created => file = Some(created?),
+            }
+        }
         if let Some(file) = &mut file {
             writeln!(file, "# Recorded by mywire.")?;
         }
-        Ok(Self { file, session, packets: 0 })
+        Ok(Self { file, is_unheard: false, session, packets: 0 })
     }
 
     pub(crate) fn packet(
@@ -39,8 +45,12 @@ impl Log {
         let (session, length) = (self.session, payload.len());
         let line =
             format!("{session:3} {side:?} {sequence:3} {message} ({state}), {length} bytes\n");
-        io::stdout().write_all(line.as_bytes())?;
-        let Some(file) = &mut self.file else { return Ok(()) };
+        let printed = match self.is_unheard {
+            true => Ok(()),
+            false => io::stdout().write_all(line.as_bytes()),
+        };
+        self.is_unheard |= printed.is_err();
+        let Some(file) = &mut self.file else { return printed };
         let direction = if side == Side::Client { "client" } else { "server" };
         let mut text = format!(
             "\npacket: {}\ndirection: {direction}\nsequence: {sequence}\nmessage: {message}\n\
@@ -59,15 +69,10 @@ impl Log {
 /// A file for its owner alone: it holds what was logged in with, and the rows.
 fn create_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    // One that was there keeps its mode until now, and nothing is in it yet.
-    #[cfg(unix)]
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    file.set_len(0)?;
-    Ok(file)
+    options.open(path)
 }
 
 fn printable(byte: u8) -> char {

@@ -15,6 +15,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use conversation::{Conversation, Side};
 use log::Log;
@@ -34,6 +35,9 @@ pub(crate) struct Options {
     pub(crate) keep_tls: bool,
 }
 
+/// Pause after a connection that could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
 /// Records until the process ends.
 pub(crate) fn run(options: &Options) -> io::Result<()> {
     if let Some(folder) = &options.out {
@@ -44,6 +48,10 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         .map_err(|error| named(&format!("cannot listen on {}", options.listen), &error))?;
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
     for (number, client) in (1..).zip(listener.incoming()) {
+        if client.is_err() {
+            // Mostly of too many open files, which a moment later are fewer.
+            thread::sleep(ACCEPT_PAUSE);
+        }
         let options = options.clone();
         thread::spawn(move || {
             if let Err(error) = client.and_then(|client| serve(client, number, &options)) {
@@ -74,21 +82,37 @@ fn serve(client: TcpStream, number: usize, options: &Options) -> io::Result<()> 
     upstream.join().unwrap_or(Ok(())).and(downstream)
 }
 
-/// Passes packets on from one side. Each is noted before it is passed on, so that it stands in the
-/// file before whatever it causes.
+/// Passes packets on from one side, and ends both however that ends: the other direction must not
+/// wait for what nobody passes on.
 fn pump(
     mut from: TcpStream,
     mut to: TcpStream,
     side: Side,
     conversation: &Mutex<Conversation>,
 ) -> io::Result<()> {
+    let outcome = pass(&mut from, &mut to, side, conversation);
+    for stream in [to, from] {
+        // It may be closed already.
+        let _ = stream.shutdown(Shutdown::Both);
+    }
+    outcome
+}
+
+/// Passes packets on until the side has ended. Each is noted before it is passed on, so that it stands in the
+/// file before whatever it causes.
+fn pass(
+    from: &mut TcpStream,
+    to: &mut TcpStream,
+    side: Side,
+    conversation: &Mutex<Conversation>,
+) -> io::Result<()> {
     let mut continued = false;
     let mut start = [0; HEADER_SIZE];
-    while read_header(&mut from, &mut start)? {
+    while read_header(from, &mut start)? {
         if conversation.lock().is_ok_and(|conversation| conversation.is_encrypted()) {
             // These are no packet headers: TLS has begun.
             to.write_all(&start)?;
-            io::copy(&mut from, &mut to)?;
+            io::copy(from, to)?;
             break;
         }
         let header = PacketHeader::decode(start);
@@ -102,7 +126,7 @@ fn pump(
         to.write_all(&start)?;
         to.write_all(&payload)?;
     }
-    to.shutdown(Shutdown::Both).or(Ok(()))
+    Ok(())
 }
 
 /// Reads a packet header; `false` if the side has ended instead.
