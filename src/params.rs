@@ -32,8 +32,8 @@ pub struct ParamsFromIter<I>(I);
 /// Takes the items of an iterator as parameters. They are encoded one by one straight into what is
 /// sent, and never collected.
 ///
-/// An execution walks the iterator three times, for the number, the types and the values, each time
-/// a clone of it; so it should be cheap to clone and to walk, and give the same items each time.
+/// An execution walks the iterator several times, for the number, the types and the values above all,
+/// each time a clone of it; so it should be cheap to clone and to walk, and give the same items each time.
 ///
 /// ```no_run
 /// # async fn example(session: &mut mywire::Session, ids: &[u64]) -> mywire::Result<()> {

@@ -63,6 +63,24 @@ pub enum UsageError {
         /// How many parameters the statement has.
         statement: usize,
     },
+    /// [`LongData`](crate::LongData) stands for a parameter whose value was not sent to the statement
+    /// before, with the same fetch size or none. Nothing was sent.
+    NoLongData {
+        /// The parameter's place, from 0.
+        index: usize,
+    },
+    /// The future of a `send_long_data` was dropped, and the server has only a part of the value.
+    /// Nothing was sent.
+    LongDataInPart {
+        /// The parameter's place, from 0.
+        index: usize,
+    },
+    /// The server has a parameter's value from `send_long_data`, and the execution has another one.
+    /// Nothing was sent.
+    LongDataLeft {
+        /// The parameter's place, from 0.
+        index: usize,
+    },
     /// A named parameter was given that the statement does not have. Nothing was sent.
     UnknownParameter {
         /// The name given.
@@ -220,6 +238,9 @@ impl UsageError {
             | Self::Nul { .. }
             | Self::ParameterCount { .. }
             | Self::NoSuchParameter { .. }
+            | Self::NoLongData { .. }
+            | Self::LongDataInPart { .. }
+            | Self::LongDataLeft { .. }
             | Self::UnknownParameter { .. }
             | Self::NamedParameter { .. }
             | Self::MixedParameters
@@ -288,6 +309,21 @@ impl fmt::Display for UsageError {
                 f,
                 "there is no parameter {index}: the statement has {}, counted from 0",
                 counted(*statement, "parameter")
+            ),
+            Self::NoLongData { index } => write!(
+                f,
+                "no value was sent for parameter {index}, counted from 0: send it before each execution \
+                 with `LongData`, through a statement of the same fetch size"
+            ),
+            Self::LongDataInPart { index } => write!(
+                f,
+                "only a part of the value was sent for parameter {index}, counted from 0: reset the \
+                 statement, and send the value again"
+            ),
+            Self::LongDataLeft { index } => write!(
+                f,
+                "the server has a value for parameter {index}, counted from 0, that the execution does \
+                 not take: give `LongData` there, or reset the statement and send the others again"
             ),
             Self::UnknownParameter { name, names } => {
                 let name = name.escape_debug();

@@ -29,9 +29,10 @@ impl<'r> Row<'r> {
     /// times and DECIMAL are text, as servers show them.
     ///
     /// Cost: no allocation beyond those of the type. Which column is which field is found out at
-    /// the second row of a result set, with one allocation and each value read once more, or as often
-    /// as there are second names (`alias`) before it, and holds for all further rows that are read
-    /// as the same type. Names are compared for every
+    /// the second row of a result set, with one allocation and each value read twice more, and as often
+    /// again as there are second names (`alias`) before it, and holds for all further rows that are
+    /// read as the same type: a struct's owned values of that row are allocated as often. A row that
+    /// fails is read once more before that is told. Names are compared for every
     /// row where that cannot be told: for maps, structs with `flatten`, a result set's second type,
     /// and types whose own `Deserialize` takes names alone. Tuples by [`decode`](Self::decode) are
     /// faster still.
@@ -45,8 +46,17 @@ impl<'r> Row<'r> {
                 }
                 Ok(value)
             }
+            Err(_) if matches!(keys, Keys::Places(_)) => self.deserialize_by_names(),
             Err(fault) => Err(self.explain(fault)),
         }
+    }
+
+    /// A type whose own code takes places in one row's way and not in another's is taken at its
+    /// word, which is names.
+    #[cold]
+    fn deserialize_by_names<T: Deserialize<'r>>(&self) -> Result<T> {
+        let names = RowDeserializer { row: *self, keys: Keys::Names };
+        T::deserialize(names).map_err(|fault| self.explain(fault))
     }
 
     #[cold]
@@ -67,10 +77,11 @@ impl<'r> Row<'r> {
     fn places_in<T: Deserialize<'r>>(&self) -> Box<[Option<u32>]> {
         let mut cells = self.cells();
         let places = self.columns.infos().iter().map(|_| {
-            let place = self.place_in::<T>(cells);
-            cells.skip().ok().and(place)
+            let place = self.place_in::<T>(cells)?;
+            Ok(cells.skip().ok().and(place))
         });
-        places.collect()
+        let nothing = |NoStruct| self.columns.infos().iter().map(|_| None).collect();
+        places.collect::<Result<_, _>>().unwrap_or_else(nothing)
     }
 
     /// The place of the field that the next column is; `None` if only its name tells.
@@ -78,19 +89,31 @@ impl<'r> Row<'r> {
     /// Types that derive `Deserialize` take a field's place for its name, and refuse to take a field
     /// twice. So each is offered this column's value by name, and then something at a place: it is
     /// the same field if that is refused as the second of two. The place is that of the name among
-    /// all names, or before it, as many of them as are second names of a field before.
-    fn place_in<T: Deserialize<'r>>(&self, column: Cells<'r>) -> Option<u32> {
+    /// all names, or before it, as many of them as are second names of a field before. A type that
+    /// refuses a place that no field has in the same way has proved nothing.
+    fn place_in<T: Deserialize<'r>>(&self, column: Cells<'r>) -> Result<Option<u32>, NoStruct> {
         let mut before = 0;
-        loop {
-            let keys = Keys::Trial(Trial { column, before });
-            match T::deserialize(RowDeserializer { row: *self, keys }) {
-                Err(Fault::SameField(place)) => return u32::try_from(place).ok(),
-                Err(Fault::OtherField) => before += 1,
-                _ => return None,
+        let place = loop {
+            match self.outcome::<T>(Trial { column, offer: Offer::Before(before) }) {
+                Some(Fault::SameField(place)) => break place,
+                Some(Fault::OtherField) => before += 1,
+                Some(Fault::NoStruct) => return Err(NoStruct),
+                _ => return Ok(None),
             }
-        }
+        };
+        Ok(match self.outcome::<T>(Trial { column, offer: Offer::NoField }) {
+            Some(Fault::SameField(_)) => None,
+            _ => u32::try_from(place).ok(),
+        })
+    }
+
+    fn outcome<T: Deserialize<'r>>(&self, trial: Trial<'r>) -> Option<Fault> {
+        T::deserialize(RowDeserializer { row: *self, keys: Keys::Trial(trial) }).err()
     }
 }
+
+/// A type is not taken as a struct, so no places are known for it.
+struct NoStruct;
 
 /// Tells types apart: by the address of the code that takes them from a row, which is the same only
 /// for types that take them in the same way. (`TypeId` is not for types that borrow.)
@@ -120,6 +143,8 @@ enum Fault {
     SameField(usize),
     /// A trial's outcome: it is another one.
     OtherField,
+    /// A trial's outcome: the type is no struct with known fields.
+    NoStruct,
 }
 
 impl serde::de::Error for Fault {
@@ -142,7 +167,9 @@ impl fmt::Display for Fault {
                 "duplicate field `{}`: several columns are for it, so give them other names with `AS`",
                 field.escape_debug()
             ),
-            Self::SameField(_) | Self::OtherField => f.write_str("a field was tried"),
+            Self::SameField(_) | Self::OtherField | Self::NoStruct => {
+                f.write_str("a field was tried")
+            }
         }
     }
 }
@@ -176,8 +203,16 @@ enum Keys<'r> {
 struct Trial<'r> {
     /// In front of the column's value.
     column: Cells<'r>,
-    /// How many places before that of its name is tried.
-    before: usize,
+    offer: Offer,
+}
+
+/// What a trial offers as a second field.
+#[derive(Clone, Copy)]
+enum Offer {
+    /// The place that is so many before that of the column's name.
+    Before(usize),
+    /// A place that no field has.
+    NoField,
 }
 
 impl<'r> RowDeserializer<'r> {
@@ -186,11 +221,20 @@ impl<'r> RowDeserializer<'r> {
         self,
         read: impl FnOnce(CellDeserializer<'_, 'r>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
+        self.refuse_trial()?;
         super::check_columns(&self.row, 1)?;
         let mut cells = self.row.cells();
         let value = deserialize_cell(&mut cells, read)?;
         cells.finish()?;
         Ok(value)
+    }
+
+    /// Ends a trial of what is no struct before anything is read.
+    fn refuse_trial(&self) -> Result<(), Fault> {
+        match self.keys {
+            Keys::Trial(_) => Err(Fault::NoStruct),
+            Keys::Names | Keys::Places(_) => Ok(()),
+        }
     }
 
     fn walk(self) -> CellWalk<'r> {
@@ -222,10 +266,11 @@ impl<'r> Deserializer<'r> for RowDeserializer<'r> {
     }
 
     fn deserialize_any<V: Visitor<'r>>(self, visitor: V) -> Result<V::Value, Fault> {
-        visitor.visit_map(self.walk())
+        self.deserialize_map(visitor)
     }
 
     fn deserialize_map<V: Visitor<'r>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.refuse_trial()?;
         visitor.visit_map(self.walk())
     }
 
@@ -242,6 +287,7 @@ impl<'r> Deserializer<'r> for RowDeserializer<'r> {
     }
 
     fn deserialize_seq<V: Visitor<'r>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.refuse_trial()?;
         visitor.visit_seq(self.walk())
     }
 
@@ -250,6 +296,7 @@ impl<'r> Deserializer<'r> for RowDeserializer<'r> {
         length: usize,
         visitor: V,
     ) -> Result<V::Value, Fault> {
+        self.refuse_trial()?;
         super::check_columns(&self.row, length)?;
         visitor.visit_seq(self.walk())
     }
@@ -297,6 +344,7 @@ impl<'r> Deserializer<'r> for RowDeserializer<'r> {
     }
 
     fn deserialize_ignored_any<V: Visitor<'r>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.refuse_trial()?;
         visitor.visit_unit()
     }
 }
@@ -363,10 +411,16 @@ impl<'r> Trial<'r> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        let Self { column, before } = self;
+        let Self { column, offer } = self;
         let (_, name) = name(&column).unwrap_or_default();
-        let place = fields.iter().position(|field| field.as_bytes() == name);
-        let Some(place) = place.and_then(|place| place.checked_sub(before)) else {
+        let place = match offer {
+            Offer::Before(before) => {
+                let place = fields.iter().position(|field| field.as_bytes() == name);
+                place.and_then(|place| place.checked_sub(before))
+            }
+            Offer::NoField => Some(fields.len()),
+        };
+        let Some(place) = place else {
             return Err(Fault::custom("no field has the name"));
         };
         let map = TrialMap { cells: column, place, keys: 0 };

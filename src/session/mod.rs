@@ -203,14 +203,14 @@ impl Session {
     async fn run_cached(&mut self, sql: &str, params: &impl Params) -> Result<bool> {
         let (statement, known) = self.cached(sql).await?;
         match self.run(&statement, params).await {
-            Err(error) if self.spoils_cached(sql, &error) && known => {
+            Err(error) if self.spoils_cached(sql, &statement, &error) && known => {
                 // The server does not know the statement, so it did not execute it (K-24).
                 drop(statement);
                 self.settle().await?;
                 let (statement, _) = self.cached(sql).await?;
                 let begun = self.run(&statement, params).await;
                 if let Err(error) = &begun {
-                    self.spoils_cached(sql, error);
+                    self.spoils_cached(sql, &statement, error);
                 }
                 begun
             }
@@ -224,13 +224,16 @@ impl Session {
         self.check_owner(statement)?;
         statement.check_count(params)?;
         let handle = self.handle(statement).await?;
+        self.settle_long_data(statement, handle, params).await?;
         self.lifeline.run()?;
         let flags = if statement.has_cursor() { Execute::CURSOR_READ_ONLY } else { 0 };
         let mut types = handle.take_types();
         self.send_execute(handle.id(), flags, params, &mut types, true)?;
         statement.note_execution();
+        handle.long_data().give();
         let begun = self.begin_result().await?;
         handle.put_types(types);
+        handle.long_data().clear();
         Ok(begun)
     }
 

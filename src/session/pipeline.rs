@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::long_data::Stray;
 use super::statement::{Source, Statement};
 use super::{Query, Rows, Session};
 use crate::error::{Result, UsageError};
@@ -163,6 +164,9 @@ impl Pipeline<'_> {
         self.prepare_queue().await?;
         self.session.check_owner(statement)?;
         let handle = statement.used_handle();
+        if handle.long_data().stray() != Stray::Nothing {
+            self.session.reset_handle(statement, handle).await?;
+        }
         drop(handle.take_types());
         self.session.connection.execute_bulk(handle.id(), flags, rows)?;
         statement.note_execution();
@@ -296,6 +300,14 @@ impl Pipeline<'_> {
             None if self.is_empty() => self.session.handle(&plain).await?,
             None => return Err(UsageError::NotPrepared.into()),
         };
+        let stray = handle.long_data().check(params)?;
+        match stray {
+            Stray::Nothing => {}
+            _ if self.is_empty() => self.session.reset_handle(&plain, handle).await?,
+            Stray::Value(index) => return Err(UsageError::LongDataLeft { index }.into()),
+            // The execution in doubt is on its way.
+            Stray::InDoubt => {}
+        }
         // MariaDB prepares a USE as well.
         self.moving |= statement.can_choose_database();
         if self.is_sent_at_once() {
@@ -303,6 +315,7 @@ impl Pipeline<'_> {
             let id = handle.id();
             self.session.send_execute(id, 0, params, types, taken)?;
             statement.note_execution();
+            handle.long_data().give();
             self.due += 1;
         } else {
             let mut parameters = Vec::new();
@@ -310,6 +323,7 @@ impl Pipeline<'_> {
             self.check_length(EXECUTE + parameters.len())?;
             self.held_bytes += parameters.len();
             let parameters = parameters.into();
+            handle.long_data().give();
             self.held.push_back(Held::Execute { statement: plain, flags, parameters });
         }
         Ok(())

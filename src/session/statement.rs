@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::Session;
+use super::long_data::LongData;
 use super::trace::Span;
 use crate::columns::Columns;
 use crate::error::{Error, Result, ServerError, UsageError};
@@ -58,6 +59,7 @@ pub(super) struct Handle {
     id: u32,
     /// The types of the parameters that the server knows; empty if it may not know any.
     types: Mutex<Vec<ParameterType>>,
+    long_data: Mutex<LongData>,
     closing: Arc<Closing>,
 }
 
@@ -154,6 +156,10 @@ impl Statement {
 }
 
 impl Handle {
+    fn new(id: u32, closing: Arc<Closing>) -> Self {
+        Self { id, types: Mutex::default(), long_data: Mutex::default(), closing }
+    }
+
     pub(super) fn id(&self) -> u32 {
         self.id
     }
@@ -166,6 +172,11 @@ impl Handle {
 
     pub(super) fn put_types(&self, types: Vec<ParameterType>) {
         *self.types.lock().unwrap_or_else(PoisonError::into_inner) = types;
+    }
+
+    /// What the server has of the parameters' values already.
+    pub(super) fn long_data(&self) -> MutexGuard<'_, LongData> {
+        self.long_data.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -227,7 +238,7 @@ impl Session {
         self.connection.prepare(sql.as_bytes())?;
         while self.due_step().await? != Step::Prepared {}
         let PrepareOk { statement, .. } = self.connection.prepared().unwrap_or_default();
-        Ok(Handle { id: statement, types: Mutex::default(), closing: self.closing.clone() })
+        Ok(Handle::new(statement, self.closing.clone()))
     }
 
     /// What the server knows a statement as, for an execution with its fetch size or without one.
@@ -302,11 +313,18 @@ impl Session {
 
     /// Drops a cached statement that only preparing anew mends, if the error is about one; `true` if
     /// it also says that nothing was executed.
-    pub(super) fn spoils_cached(&mut self, sql: &str, error: &Error) -> bool {
+    pub(super) fn spoils_cached(
+        &mut self,
+        sql: &str,
+        statement: &Statement,
+        error: &Error,
+    ) -> bool {
         if is_spoilt(error) {
             self.statements.remove(sql);
         }
+        // From within a procedure, which can execute statements of SQL, it proves nothing.
         is_code(error, UNKNOWN_STATEMENT)
+            && (statement.changes_rows() || is_about(error, statement))
     }
 
     /// [`spoils_cached`](Self::spoils_cached) for an execution of the statement with this id.
@@ -341,6 +359,16 @@ impl Session {
 fn is_spoilt(error: &Error) -> bool {
     let code = error.as_server().map(ServerError::code);
     code.is_some_and(|code| SPOILT.contains(&code) || code == UNKNOWN_STATEMENT)
+}
+
+/// Whether the error that a statement is not known is about this one. Servers say which one it is in
+/// every language, and `EXECUTE` or `DEALLOCATE PREPARE` if that was SQL.
+fn is_about(error: &Error, statement: &Statement) -> bool {
+    let message = error.as_server().map(ServerError::message).unwrap_or_default();
+    let mut ids = statement.handles().map(Handle::id);
+    ids.any(|id| message.contains(&format!("({id})")))
+        && !message.contains("EXECUTE")
+        && !message.contains("DEALLOCATE")
 }
 
 fn is_code(error: &Error, code: u16) -> bool {
@@ -469,7 +497,7 @@ mod tests {
     use super::*;
 
     fn statement(id: u32, closing: &Arc<Closing>) -> Statement {
-        let first = Handle { id, types: Mutex::default(), closing: closing.clone() };
+        let first = Handle::new(id, closing.clone());
         let prepared = Prepared {
             sql: "".into(),
             database: None,

@@ -81,7 +81,8 @@ impl TransactionOptions {
 /// session's next command. Statements that commit by themselves, such as DDL, do so here too.
 ///
 /// A deadlock ends the whole transaction on the server (T-94). Statements after it would commit by
-/// themselves, so they are refused, as is the commit, until the guard is rolled back or dropped.
+/// themselves, so they are refused, as is the commit, until the guard is rolled back or dropped. The
+/// error alone is no proof, for a procedure can `SIGNAL` it: the rollback goes out all the same.
 /// [`Session::reset`] and [`Session::change_user`] end it as well: the commit fails, and what runs
 /// in between commits by itself.
 #[derive(Debug)]
@@ -108,7 +109,8 @@ pub(super) enum Guarded {
     /// A lock wait timed out, which rolls back the statement or, with
     /// `innodb_rollback_on_timeout`, everything: the next status word tells.
     InDoubt,
-    /// The server has ended the transaction, and the guard is still there.
+    /// The server has most likely ended the transaction, and the guard is still there. Its end sends
+    /// a ROLLBACK: errors do not prove that everything is undone, and it costs nothing if it is.
     Ended,
 }
 
@@ -152,7 +154,8 @@ impl Session {
 
     /// Notes what an error means to the transaction.
     pub(super) fn note_transaction(&mut self, error: &Error) {
-        // Deadlock, MariaDB's changed snapshot, and a full lock table roll all of it back.
+        // Deadlock, MariaDB's changed snapshot, and a full lock table roll all of it back; the same
+        // codes by SIGNAL, or of a user lock's deadlock on MariaDB, do not.
         if error.as_server().is_some_and(|e| matches!(e.code(), 1213 | 1020 | 1206)) {
             self.lose_transaction();
         }
@@ -216,8 +219,8 @@ impl Transaction<'_> {
 
     /// Undoes everything since it began.
     ///
-    /// Cost: one round trip; none if the server has undone it already, two if a lock wait that timed
-    /// out leaves that open. Cancel-safe: if the future is dropped, the rollback goes out before the
+    /// Cost: one round trip, two if a lock wait that timed out leaves open what there is to undo; none
+    /// for a savepoint whose transaction the server has undone. Cancel-safe: if the future is dropped, the rollback goes out before the
     /// session's next command.
     pub async fn rollback(mut self) -> Result<()> {
         self.guard.rollback(self.session).await
@@ -250,8 +253,14 @@ impl Guard {
         session.drain().await?;
         session.resolve_doubt().await?;
         match session.guarded {
-            // The server was faster.
-            Guarded::Ended => return Ok(()),
+            // The savepoint went with the transaction, whose own guard sees to the rest.
+            Guarded::Ended if self.depth > 0 => return Ok(()),
+            Guarded::Ended => {
+                self.open = false;
+                session.guarded = Guarded::Nothing;
+                session.rollback = Some(0);
+                return session.settle().await;
+            }
             // A reset was; what one that was refused has left is undone here.
             Guarded::Nothing => return session.settle().await,
             Guarded::Open | Guarded::InDoubt => {}
@@ -284,8 +293,8 @@ impl Guard {
         }
         let ended = session.guarded == Guarded::Ended;
         session.rollback = match session.rollback {
-            // There is nothing left to undo.
-            _ if ended => None,
+            // The transaction's own guard sees to it.
+            _ if ended && self.depth > 0 => None,
             Some(other) => Some(other.min(self.depth)),
             None => Some(self.depth),
         };

@@ -69,8 +69,8 @@ pub enum Presence {
 }
 
 /// Stands in the place of a parameter whose value was sent by `Session::send_long_data`: it is
-/// declared here, and not written again (K-15). If nothing was sent, servers refuse the execution:
-/// MySQL with error 1835, MariaDB with 1210.
+/// declared here, and not written again (K-15). If nothing was sent, or only a part, the execution fails
+/// with `UsageError::NoLongData` or `LongDataInPart`, and nothing is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LongData;
 

@@ -59,3 +59,18 @@ fn e86_both_errors_of_a_failed_preparation_are_read() {
         }
     });
 }
+
+/// K-24: what a server says of a statement that it does not know names its id, and no SQL.
+#[test]
+fn k24_an_unknown_statement_is_named_by_its_id() {
+    each_server(async |target| {
+        let stream = TcpStream::connect(("127.0.0.1", target.server.port)).unwrap();
+        let mut front = Front::connect(stream, Login::new("root", "secret")).unwrap();
+        front.connection.execute(7731, 0, |_| Ok(())).unwrap();
+        let error = front.step().unwrap_err();
+        let error = error.as_server().unwrap();
+        assert_eq!(error.code(), 1243);
+        assert!(error.message().contains("(7731)"), "{}", error.message());
+        assert!(!error.message().contains("EXECUTE"), "{}", error.message());
+    });
+}

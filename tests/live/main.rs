@@ -52,6 +52,7 @@ mod last_prepared;
 mod leaving;
 mod load_local;
 mod login_matrix;
+mod long_data;
 mod names;
 mod options;
 mod pipelines;

@@ -515,3 +515,21 @@ fn parameters_from_iterators() {
         usable(&mut session).await;
     });
 }
+
+/// K-24: a procedure can execute statements of SQL that are not there, and has done more by then: it
+/// is not called again. What the server says of a statement of the protocol names its id.
+#[test]
+fn k24_a_procedure_is_not_called_twice() {
+    each_server(async |target| {
+        let mut session = target.local().await;
+        target.database(&mut session).await;
+        session.execute("CREATE TABLE calls (n INT) ENGINE=InnoDB", ()).await.unwrap();
+        let sql = "CREATE PROCEDURE p(IN n INT) BEGIN INSERT INTO calls VALUES (n); \
+                   IF n > 1 THEN EXECUTE gone; END IF; END";
+        session.execute(sql, ()).await.unwrap();
+        session.execute("CALL p(?)", (1,)).await.unwrap();
+        assert_eq!(code(session.execute("CALL p(?)", (2,)).await), 1243);
+        let calls: Vec<i64> = session.fetch_all("SELECT n FROM calls", ()).await.unwrap();
+        assert_eq!(calls, [1, 2]);
+    });
+}

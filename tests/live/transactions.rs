@@ -255,6 +255,29 @@ fn t94_nothing_runs_behind_a_deadlock_until_the_guard_is_gone() {
     });
 }
 
+/// T-94: the error of a deadlock that is none leaves the transaction open on the server; its guard
+/// undoes it.
+#[test]
+fn t94_a_signalled_deadlock_leaves_nothing_open() {
+    each_server(async |target| {
+        let (mut session, mut other) = two(target).await;
+        let sql = "CREATE PROCEDURE p() SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213";
+        session.execute(sql, ()).await.unwrap();
+        for id in [1, 3] {
+            let mut tx = session.begin().await.unwrap();
+            insert(&mut tx, id).await;
+            assert_eq!(code(tx.execute("CALL p()", ()).await), 1213);
+            match id {
+                1 => tx.rollback().await.unwrap(),
+                _ => drop(tx),
+            }
+            insert(&mut session, id + 1).await;
+            assert!(!session.in_transaction());
+        }
+        assert_eq!(ids(&mut other).await, [2, 4]);
+    });
+}
+
 /// T-65: what undoes a transaction behind its guard's back does not let it be committed.
 #[test]
 fn t65_a_reset_or_another_user_ends_the_transaction() {

@@ -57,11 +57,9 @@ fn a_lock_wait_may_have_ended_the_transaction() {
                         server.send(server.reply().err(1205, "Lock wait timeout exceeded")).await;
                         server.expect(Command::Ping).await;
                         server.send(server.reply().ok_with(&ok_status(status))).await;
-                        if !gone {
-                            let sql: &[u8] = if commit { b"COMMIT" } else { b"ROLLBACK" };
-                            server.expect(Command::Query(sql)).await;
-                            server.send(server.reply().ok()).await;
-                        }
+                        let sql: &[u8] = if commit && !gone { b"COMMIT" } else { b"ROLLBACK" };
+                        server.expect(Command::Query(sql)).await;
+                        server.send(server.reply().ok()).await;
                         server.echo().await;
                     })
                     .await;
@@ -76,6 +74,47 @@ fn a_lock_wait_may_have_ended_the_transaction() {
                     assert!(matches!(error, Error::Usage(UsageError::TransactionEnded)), "{error}");
                 }
                 assert_in_step(&mut session).await;
+                drop(session);
+                script.done().await;
+            });
+        }
+    }
+}
+
+/// T-94: an error that undoes everything is no proof that it did, for a procedure can signal it: what
+/// ends the guard rolls back.
+#[test]
+fn t94_a_deadlock_is_rolled_back_all_the_same() {
+    for code in [1213, 1020, 1206] {
+        for dropped in [true, false] {
+            run(async move {
+                let (mut session, script) =
+                    logged_in(mysql(), &config(), move |mut server| async move {
+                        let open = ok_status(StatusFlags::IN_TRANS);
+                        for sql in ["START TRANSACTION ", "SAVEPOINT mywire_1"] {
+                            server.expect(Command::Query(sql.as_bytes())).await;
+                            server.send(server.reply().ok_with(&open)).await;
+                        }
+                        server.expect(Command::Query(b"CALL p")).await;
+                        server.send(server.reply().err(code, "signalled")).await;
+                        server.expect(Command::Query(b"ROLLBACK")).await;
+                        server.send(server.reply().ok()).await;
+                        server.echo().await;
+                    })
+                    .await;
+                let mut tx = session.begin().await.unwrap();
+                let mut inner = tx.savepoint().await.unwrap();
+                let error = inner.execute("CALL p", ()).await.unwrap_err();
+                assert_eq!(error.as_server().unwrap().code(), code);
+                if dropped {
+                    drop(inner);
+                    drop(tx);
+                } else {
+                    inner.rollback().await.unwrap();
+                    tx.rollback().await.unwrap();
+                }
+                assert_in_step(&mut session).await;
+                assert!(!session.in_transaction());
                 drop(session);
                 script.done().await;
             });

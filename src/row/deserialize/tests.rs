@@ -347,6 +347,140 @@ fn where_only_names_tell_they_are_compared() {
     assert_eq!(row.deserialize::<ByHand<true>>().unwrap(), ByHand { a: 2, b: 1 });
 }
 
+/// A map is read once for each row: where nothing can be known of places, nothing is tried.
+#[test]
+fn types_without_fields_are_not_tried_column_by_column() {
+    thread_local! {
+        static READ: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    }
+
+    #[derive(Debug)]
+    struct Counted;
+
+    impl<'r> Deserialize<'r> for Counted {
+        fn deserialize<D: Deserializer<'r>>(deserializer: D) -> Result<Self, D::Error> {
+            u8::deserialize(deserializer)?;
+            READ.set(READ.get() + 1);
+            Ok(Self)
+        }
+    }
+
+    fn read<T: for<'r> Deserialize<'r>>() -> usize {
+        let row = numbers(&["a", "b", "c"]);
+        READ.set(0);
+        for _ in 0..3 {
+            let _: T = row.deserialize().unwrap();
+        }
+        READ.get()
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(untagged)]
+    enum Untagged {
+        #[expect(dead_code, reason = "only reading it matters")]
+        Map(BTreeMap<String, u8>),
+    }
+    #[derive(Debug, Deserialize)]
+    struct Flat {
+        #[expect(dead_code, reason = "only reading it matters")]
+        #[serde(flatten)]
+        rest: BTreeMap<String, u8>,
+    }
+    assert_eq!(read::<BTreeMap<String, Counted>>(), 9);
+    assert_eq!(read::<Vec<Counted>>(), 9);
+    assert_eq!(read::<(Counted, Counted, Counted)>(), 9);
+    assert_eq!(read::<Option<Vec<Counted>>>(), 9);
+    let row = numbers(&["a", "b"]);
+    assert_eq!(places::<Untagged>(&row), Some(vec![None, None]));
+    let row = numbers(&["a", "b"]);
+    assert_eq!(places::<Flat>(&row), Some(vec![None, None]));
+}
+
+/// Types whose own code says that a field is there twice, whatever they are told, and those that take
+/// one place and not several, are told names.
+#[test]
+fn a_type_that_takes_places_in_its_own_way_is_told_names() {
+    #[derive(Debug, PartialEq)]
+    struct Pair<const TWICE: bool>(Vec<String>);
+
+    impl<'r, const TWICE: bool> Deserialize<'r> for Pair<TWICE> {
+        fn deserialize<D: Deserializer<'r>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Names<const TWICE: bool>;
+
+            impl<'r, const TWICE: bool> Visitor<'r> for Names<TWICE> {
+                type Value = Pair<TWICE>;
+
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("two numbers")
+                }
+
+                fn visit_map<A: MapAccess<'r>>(self, mut map: A) -> Result<Pair<TWICE>, A::Error> {
+                    let (mut names, mut places) = (Vec::new(), 0);
+                    while let Some(key) = map.next_key::<PlaceOrName>()? {
+                        let name = match key {
+                            PlaceOrName::Name(name) => name,
+                            PlaceOrName::Place(_) if TWICE => {
+                                return Err(A::Error::duplicate_field("a"));
+                            }
+                            PlaceOrName::Place(place) => {
+                                places += 1;
+                                if places > 1 {
+                                    return Err(A::Error::custom("too many numbers"));
+                                }
+                                ["a", "b"].get(place).copied().unwrap_or("none").to_owned()
+                            }
+                        };
+                        if names.contains(&name) {
+                            return Err(A::Error::duplicate_field("a"));
+                        }
+                        names.push(name);
+                        let _: u8 = map.next_value()?;
+                    }
+                    Ok(Pair(names))
+                }
+            }
+
+            deserializer.deserialize_struct("Pair", &["a", "b"], Names::<TWICE>)
+        }
+    }
+
+    let row = numbers(&["b", "a"]);
+    assert_eq!(places::<Pair<true>>(&row), Some(vec![None, None]));
+    let both = |row: &OwnedRow| row.deserialize::<Pair<false>>().unwrap().0;
+    let row = numbers(&["b", "a"]);
+    assert_eq!(places::<Pair<false>>(&row), Some(vec![Some(1), Some(0)]));
+    assert_eq!(both(&row), ["b", "a"]);
+}
+
+enum PlaceOrName {
+    Place(usize),
+    Name(String),
+}
+
+impl<'r> Deserialize<'r> for PlaceOrName {
+    fn deserialize<D: Deserializer<'r>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl Visitor<'_> for Either {
+            type Value = PlaceOrName;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<PlaceOrName, E> {
+                Ok(PlaceOrName::Name(name.to_owned()))
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, place: u64) -> Result<PlaceOrName, E> {
+                Ok(PlaceOrName::Place(usize::try_from(place).unwrap()))
+            }
+        }
+
+        deserializer.deserialize_identifier(Either)
+    }
+}
+
 /// What cannot be read is left behind by those who do not mind.
 #[test]
 fn values_that_do_not_fit_do_not_stop_who_goes_on() {
