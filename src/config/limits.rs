@@ -46,7 +46,8 @@ pub struct Limits {
     /// How long a result that is left early is skipped before it is killed. See
     /// [`Limits::DEFAULT_MAX_SKIP_TIME`].
     pub max_skip_time: Duration,
-    /// How long leaving a result early may take, a kill included, before the session is closed. See
+    /// How long somebody waits for the end of a result that is left early, and anew for that of a
+    /// kill, before the session is closed. See
     /// [`Limits::DEFAULT_MAX_DISCARD_TIME`].
     pub max_discard_time: Duration,
     /// Largest session-state block in an OK packet, in bytes. See

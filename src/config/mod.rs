@@ -285,8 +285,9 @@ impl Config {
     ///
     /// Some proxies lose such commands. Without it, pipelines, bulk execution and transactions with
     /// an isolation level wait for each reply: a round trip for each command. The setup behind a
-    /// login, a reset or a change of the user still goes out in one write, and statements that
-    /// nobody has any more are closed in front of the next command.
+    /// login, a reset or a change of the user still goes out in one write, as does what gives a
+    /// pool's session its state back, and statements are closed, and their cursors and long data
+    /// dropped, in front of the next command.
     pub fn pipelining(mut self, pipelining: bool) -> Self {
         self.pipelining = pipelining;
         self
@@ -345,7 +346,9 @@ impl Config {
     /// Sets how long a statement may keep its caller waiting, all its waits together; not at all by
     /// default. Not zero.
     ///
-    /// The time that the caller takes for the rows does not count. The statement is then left as
+    /// The time that the caller takes for the rows does not count, except for what is polled, as
+    /// [`RowStream`](crate::RowStream) and a [`Field`](crate::Field) that is read as `AsyncRead` are:
+    /// there the time between a poll that found nothing and the next one counts. The statement is then left as
     /// [`Config::discard`] says, killed on the server if need be, and the session stays usable if
     /// that succeeds. Pipelines, bulk executions and cursors that are taken up again have no such
     /// time.

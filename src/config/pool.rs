@@ -54,7 +54,8 @@ pub enum PoolReset {
     /// a SELECT, INSERT, UPDATE, DELETE, REPLACE or one about transactions, without user variables
     /// (`@`), lock functions or a second statement in its text, and no longer than 16 KiB, **and** the server, which is asked
     /// for it at the login (`session_track_state_change`), told of no change. Prepared statements
-    /// are kept.
+    /// are kept. A statement that failed costs a reset: the error does not tell what it, or a trigger
+    /// or function of it, did before.
     ///
     /// What neither shows: named locks and user variables (`SELECT ... INTO @x`) that a stored
     /// function or trigger takes behind such a statement; and `LAST_INSERT_ID()`, `FOUND_ROWS()`

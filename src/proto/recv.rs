@@ -602,6 +602,8 @@ impl Recv {
         }
         self.start = 0;
         self.end = 0;
+        // How the last reply came says nothing of the next one.
+        self.filled = false;
         if self.buf.len() > BASE_WINDOW {
             self.resize(BASE_WINDOW);
         }

@@ -184,6 +184,16 @@ impl Tracked {
     /// The session begins anew, and the character set with it.
     pub(super) fn begin_anew(&mut self) {
         self.foreign = None;
+        self.forget_user();
+    }
+
+    /// Forgets what was told about what the session's user did; what the login told stays.
+    pub(super) fn forget_user(&mut self) {
+        self.gtids = None;
+        self.transaction = None;
+        let login = SessionState::decode(&self.login).unwrap_or_default();
+        let url = login.changes().filter_map(|change| redirect_url(change.ok()?)).last();
+        self.redirect_url = url.map(|url| String::from_utf8_lossy(url).into_owned());
     }
 
     pub(super) fn foreign(&self) -> Option<&str> {

@@ -33,6 +33,8 @@ impl Watch {
 
     pub(super) fn sees_error(&mut self, kind: ServerErrorKind) {
         self.read_only |= kind == ServerErrorKind::ReadOnly;
+        // What the statement did until then, or its triggers and functions, an error does not tell.
+        self.traces |= self.on;
     }
 }
 
@@ -42,6 +44,11 @@ impl Connection {
     /// looked at, too.
     pub(crate) fn watch(&mut self, traces: bool) {
         self.watch = Watch { on: traces, ..Watch::default() };
+    }
+
+    /// Forgets what the server told about what the session's user did.
+    pub(crate) fn forget_tracked(&mut self) {
+        self.info.tracked.forget_user();
     }
 
     /// Whether something since the watch began can have left a trace in the session that neither

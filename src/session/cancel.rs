@@ -54,7 +54,8 @@ impl CancelHandle {
     /// Whoever waits for the statement gets the server's error 1317, or its result if the end came
     /// first; the session stays usable, and a transaction open. A pipeline, a bulk execution and a
     /// cursor that is taken up again can be kept from beginning, and count as over once they have
-    /// begun.
+    /// begun. A statement that is still being prepared has not begun: `true` says that it will not be
+    /// executed, while its preparation goes on to its own end.
     ///
     /// Fails, and leaves the statement alone, if the second connection cannot be opened within
     /// [`Config::connect_timeout`](crate::Config::connect_timeout), or does not find the session;

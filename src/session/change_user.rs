@@ -67,15 +67,17 @@ impl Session {
         }
     }
 
-    /// Sets the session up if a change of the user left that to do. Servers take the character set
+    /// Sets the session up if a change of the user, or a reset that nobody waited for, left that to do. Servers take the character set
     /// that the command names, proxies need not (K-42).
     pub(super) async fn settle_setup(&mut self) -> Result<()> {
         if !self.setup_due {
             return Ok(());
         }
-        self.setup_due = false;
         let config = Arc::clone(&self.config);
         let parts = self.begin_setup(after_reset(&config, self.is_mariadb()))?;
-        self.finish_setup(parts).await
+        let finished = self.finish_setup(parts).await;
+        // Not before somebody heard what came of it.
+        self.setup_due = false;
+        finished
     }
 }

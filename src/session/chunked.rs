@@ -62,7 +62,8 @@ impl Drop for ChunkedRow<'_> {
 /// A value of a [`ChunkedRow`], in the form of its row's protocol; see
 /// [`RawValue::bytes`](crate::RawValue::bytes).
 ///
-/// It can also be read as a stream of bytes: an `AsyncRead`.
+/// It can also be read as a stream of bytes: an `AsyncRead`. Then the time between a poll that found
+/// nothing and the next one counts against [`Config::statement_timeout`](crate::Config::statement_timeout).
 pub struct Field<'f> {
     session: &'f mut Session,
     head: FieldHead,

@@ -84,6 +84,13 @@ impl Clock {
         }
     }
 
+    /// Nobody waits any more for what was waited for, and whoever comes next begins anew.
+    pub(super) fn forget_waits(&mut self) {
+        self.waiting = None;
+        self.stuck = None;
+        self.overdue = false;
+    }
+
     /// What was waited for is here.
     #[inline]
     pub(super) fn arrived(&mut self) {
@@ -172,9 +179,7 @@ impl Clock {
 
     /// A time was over, and all waits are; says how long it was.
     pub(super) fn give_up(&mut self, which: Timeout) -> Duration {
-        self.waiting = None;
-        self.stuck = None;
-        self.overdue = false;
+        self.forget_waits();
         self.left = None;
         let after = match which {
             Timeout::Read => self.read,

@@ -254,7 +254,9 @@ impl Session {
             // A task that has had its share of the runtime's time is told to pause although the
             // socket is ready. If its caller gives up meanwhile, the command goes out with the next
             // one, whenever that is, so the first bytes do not wait for it.
-            Poll::Pending if self.connection.unanswered_sent() == Sent::No => {
+            Poll::Pending
+                if self.connection.unanswered_sent() == Sent::No && !self.stream.is_blocking() =>
+            {
                 match self.stream.try_write(bytes) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
                     written => Poll::Ready(written),
@@ -279,12 +281,17 @@ impl Session {
         if !self.stream.can_look() {
             return;
         }
-        poll_fn(|cx| {
-            // A failure shows again when the command is sent.
-            let _ = self.poll_receive(cx);
-            Poll::Ready(())
-        })
-        .await;
+        // A failure shows again when the command is sent.
+        let _ = self.receive_now().await;
+    }
+
+    /// Reads what is there, without waiting. A task that has had its share of the runtime's time
+    /// would be told that nothing is, and send its command behind the reason not to.
+    pub(super) async fn receive_now(&mut self) -> Poll<io::Result<usize>> {
+        let received = poll_fn(|cx| Poll::Ready(self.poll_receive(cx)));
+        #[cfg(feature = "tokio")]
+        let received = tokio::task::unconstrained(received);
+        received.await
     }
 
     /// Adds to an error what only the driver knows.
@@ -315,6 +322,10 @@ impl Session {
     }
 
     pub(super) async fn close_in_order(&mut self) {
+        if !self.connection.is_idle() && !self.connection.send_buf().is_empty() {
+            // The rest of what nobody waits for is not sent, so a farewell would be a part of it.
+            self.connection.abort();
+        }
         let _ = self.connection.quit();
         let deadline = time::after(FAREWELL);
         self.stream.set_deadline(deadline);

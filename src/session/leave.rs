@@ -15,7 +15,7 @@
 //! All of its state is the session's: a dropped future loses nothing, and the next command goes on.
 
 use std::future::poll_fn;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use super::cancel::start_kill;
@@ -46,7 +46,10 @@ pub(super) enum Absorbing {
 /// Leaving under way.
 #[derive(Debug)]
 pub(super) struct Leaving {
+    /// When it began, or its kill, moved on by the time in which nobody waited for its end.
     since: Instant,
+    /// Since when nobody waits for its end.
+    unattended: Option<Instant>,
     /// Bytes received when it began, and then when the kill took effect.
     first: u64,
     results: u64,
@@ -75,6 +78,10 @@ impl Session {
     /// Reads and throws away what an earlier command left, as far as that is sensible; see the
     /// module's description. Afterwards a command can be given.
     pub(super) async fn drain(&mut self) -> Result<()> {
+        Waiter::come(self).0.drain_on().await
+    }
+
+    async fn drain_on(&mut self) -> Result<()> {
         let mut looked = self.connection.is_idle();
         if looked {
             self.look().await;
@@ -133,15 +140,22 @@ impl Session {
 
     /// Notes that the next command is to leave the statement without delay.
     pub(super) fn hurry(&mut self) {
-        self.begin_leaving().hurry = true;
+        let now = time::now();
+        let leaving = self.begin_leaving();
+        leaving.hurry = true;
+        leaving.unattended = Some(now);
     }
 
     fn begin_leaving(&mut self) -> &mut Leaving {
         // Whoever set it a time does not wait any more.
         self.clock.end_statement();
+        if self.leaving.is_none() {
+            self.clock.forget_waits();
+        }
         let first = self.worked_through();
         self.leaving.get_or_insert_with(|| Leaving {
             since: time::now(),
+            unattended: None,
             first,
             results: 0,
             hurry: false,
@@ -184,6 +198,13 @@ impl Session {
             match event {
                 Event::Input(input) => return input,
                 Event::Kill(kill) => self.note_kill(kill)?,
+                Event::Time if killing => {
+                    // A stream that waits by itself does not notice its end.
+                    let mut cx = Context::from_waker(Waker::noop());
+                    if let Poll::Ready(kill) = self.lifeline.poll_kill(&mut cx) {
+                        self.note_kill(kill)?;
+                    }
+                }
                 Event::Time => {}
             }
         }
@@ -222,6 +243,10 @@ impl Session {
                 Start::UnderWay => Attempt::UnderWay,
                 Start::Prevented | Start::Over => Attempt::Failed("it is over".into()),
             };
+            if leaving.kill == Attempt::UnderWay {
+                // It has a time of its own.
+                leaving.since = now;
+            }
             return self.escalate(now);
         }
         let time = match leaving.kill {
@@ -294,5 +319,30 @@ impl Session {
         self.connection.abort();
         self.end_statement();
         error.into()
+    }
+}
+
+/// A caller who waits for the end of what is left. The time between one and the next does not
+/// count: nobody could see meanwhile that the end has come.
+struct Waiter<'s>(&'s mut Session);
+
+impl<'s> Waiter<'s> {
+    fn come(session: &'s mut Session) -> Self {
+        if let Some(leaving) = &mut session.leaving
+            && let Some(unattended) = leaving.unattended.take()
+        {
+            let away = time::now().saturating_duration_since(unattended);
+            leaving.since = leaving.since.checked_add(away).unwrap_or(leaving.since);
+            session.clock.forget_waits();
+        }
+        Self(session)
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        if let Some(leaving) = &mut self.0.leaving {
+            leaving.unattended = Some(time::now());
+        }
     }
 }

@@ -133,7 +133,8 @@ pub struct Session {
     /// before the next command.
     rollback: Option<usize>,
     guarded: Guarded,
-    /// The setup is to be sent before the next command, because the user changed.
+    /// The setup is to be sent before the next command, because the user changed, or nobody heard
+    /// what came of it behind a reset.
     setup_due: bool,
     clock: Clock,
     /// The timer of what is being left, and when it is due: a blocking stream waits no longer.
@@ -346,15 +347,22 @@ impl Session {
         self.connection.reset_connection()?;
         self.set_query_attributes(QueryAttributes::default());
         let config = Arc::clone(&self.config);
+        self.setup_due = true;
         let parts = self.begin_setup(after_reset(&config, self.is_mariadb()))?;
         self.forget_statements();
         if std::mem::take(&mut self.guarded) != Guarded::Nothing {
             // Should the server refuse, or nobody wait for its answer, the guard counts as dropped.
             self.rollback = Some(0);
         }
-        self.finish_command().await?;
+        if let Err(error) = self.finish_command().await {
+            // Nothing was reset, and the caller hears of it.
+            self.setup_due = false;
+            return Err(error);
+        }
         self.rollback = None;
-        self.finish_setup(parts).await
+        let finished = self.finish_setup(parts).await;
+        self.setup_due = false;
+        finished
     }
 
     /// Says good-bye to the server and closes the transport. Never waits for long: a peer that does

@@ -15,13 +15,16 @@ use std::os::unix::net::UnixStream;
 #[cfg(unix)]
 use std::path::Path;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::stream::Wanted;
 use super::time::{self, timed_out};
+
+/// The longest wait that is asked of the system at once: some count it in milliseconds, in 31 bits.
+const LONGEST_POLL: Duration = Duration::from_secs(24 * 24 * 60 * 60);
 
 /// The transport of a blocking session.
 pub(super) struct StdStream {
@@ -182,12 +185,11 @@ impl StdStream {
         };
         loop {
             let first = [self.deadline, until].into_iter().flatten().min();
-            let left = first.map(|deadline| {
-                let left = deadline.saturating_duration_since(time::now());
-                // Farther than that is never.
-                Timespec::try_from(left).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 })
-            });
+            let left = first.map(|first| first.saturating_duration_since(time::now()));
+            let cut = left.is_some_and(|left| left > LONGEST_POLL);
+            let left = left.and_then(|left| Timespec::try_from(left.min(LONGEST_POLL)).ok());
             match poll(&mut socket, left.as_ref()) {
+                Ok(0) if cut => {}
                 Ok(0) if first.is_some() && first == self.deadline => return Err(timed_out()),
                 Ok(0) if first.is_some() => return Ok(false),
                 Ok(0) | Err(Errno::INTR) => {}

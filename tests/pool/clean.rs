@@ -99,6 +99,28 @@ fn t63_t64_no_dirt_is_handed_on() {
     });
 }
 
+/// An error says nothing of what its statement did before: it counts as dirt.
+#[test]
+fn t63_what_a_statement_left_that_failed_is_gone() {
+    each_server(async |target| {
+        for policy in POLICIES {
+            let (pool, mut owner) = pool_of_one(target, policy).await;
+            let sql = "CREATE FUNCTION pool_fails() RETURNS INT NO SQL \
+                 BEGIN SET @dirt = 7; SIGNAL SQLSTATE '45000'; RETURN 1; END";
+            owner.execute(sql, ()).await.unwrap();
+            let mut session = pool.session().await.unwrap();
+            assert_eq!(code(session.execute("SELECT pool_fails()", ()).await), 1644);
+            drop(session);
+            let mut session = pool.session().await.unwrap();
+            let dirt: Option<i64> = session.fetch_one("SELECT @dirt", ()).await.unwrap();
+            assert_eq!(dirt, None, "{policy:?}");
+            let status = pool.status();
+            assert_eq!((status.opened, status.resets), (1, 1), "{status:?}");
+            pool.close().await;
+        }
+    });
+}
+
 /// Temporary tables, locked tables and named statements, which only errors show.
 #[test]
 fn t63_temporary_tables_table_locks_and_statements_are_gone() {

@@ -20,6 +20,7 @@ mod servers;
 mod target;
 
 mod clean;
+mod end;
 mod fire;
 mod life;
 mod listener;

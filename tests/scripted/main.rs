@@ -18,6 +18,7 @@ mod greeting;
 mod infile;
 mod infile_unasked;
 mod leaving;
+mod left;
 mod limits;
 mod login;
 mod login_bytes;

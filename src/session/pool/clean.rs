@@ -1,6 +1,5 @@
 //! Making a session that somebody used as good as a new one.
 
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -119,6 +118,7 @@ impl Session {
 
     /// Undoes what is known: an open transaction, another default database.
     async fn go_back(&mut self, origin: &Origin) -> Result<Cleaned> {
+        self.connection.forget_tracked();
         self.close_dropped_statements()?;
         let rollback = self.in_transaction() || self.rollback.is_some();
         if rollback {
@@ -153,7 +153,9 @@ impl Session {
             self.connection.query(sql.as_bytes())?;
         }
         let track = self.config.pool.reset == PoolReset::WhenChanged
-            && self.connection.capabilities().contains(Capabilities::SESSION_TRACK);
+            && self.connection.capabilities().contains(Capabilities::SESSION_TRACK)
+            // The older end of rows has no room for what changed.
+            && self.connection.capabilities().contains(Capabilities::DEPRECATE_EOF);
         if track {
             self.connection.query(TRACK_STATE_CHANGE.as_bytes())?;
         }
@@ -186,12 +188,7 @@ impl Session {
                 return if self.is_dead() { Err(self.dead()) } else { Ok(()) };
             }
             let before = self.received;
-            let looked = poll_fn(|cx| match self.poll_receive(cx) {
-                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-                _ => Poll::Ready(Ok(())),
-            })
-            .await;
-            if let Err(error) = looked {
+            if let Poll::Ready(Err(error)) = self.receive_now().await {
                 return Err(self.io_error(IoTask::Read, error));
             }
             match self.connection.step() {

@@ -135,6 +135,10 @@ impl Shared {
         let Ok(place) = self.places.clone().try_acquire_owned() else { return Ok(()) };
         let slot = self.open(place).await?;
         self.stash().push(slot);
+        if self.closed.load(Ordering::Acquire) {
+            // Whoever closed the pool may have looked before it came, and waits for its place.
+            drop(self.take_stash());
+        }
         self.stashed.notify_one();
         Ok(())
     }
@@ -160,7 +164,7 @@ impl Shared {
             let Some(place) = self.place_unless_stocked().await? else { continue };
             // Not a part of every checkout's future: connecting is rare, and its state large.
             let mut slot = Box::pin(self.open(place)).await?;
-            self.hooks.run_before_hand_out(&mut slot.session).await?;
+            self.run_before_hand_out(&mut slot).await?;
             return Ok(slot);
         }
         Err(UsageError::PoolClosed.into())
@@ -220,10 +224,16 @@ impl Shared {
             if self.config.pool.ping_after.is_some_and(|after| idle >= after) {
                 slot.session.ping().await?;
             }
-            self.hooks.run_before_hand_out(&mut slot.session).await
+            self.run_before_hand_out(slot).await
         };
         // A server that does not answer is one whose session is in doubt.
         timeout(CLEANING, work).await.unwrap_or_else(|_| Err(UsageError::SessionNotClean.into()))
+    }
+
+    async fn run_before_hand_out(&self, slot: &mut Slot) -> Result<()> {
+        // What it does is undone like what the session's user does.
+        slot.touched |= self.hooks.has_before_hand_out();
+        self.hooks.run_before_hand_out(&mut slot.session).await
     }
 
     async fn make_clean(&self, slot: &mut Slot) -> Result<()> {

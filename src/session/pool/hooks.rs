@@ -49,6 +49,9 @@ impl PoolHooks {
     /// Calls `hook` with each session right before it is handed out, new or clean again. Its error
     /// closes a session that was used before, and another is taken; it fails the checkout if the
     /// session is new.
+    ///
+    /// What it does to the session is undone before the next user comes, as what the user does is:
+    /// with such a hook no session counts as one that was only looked at.
     #[must_use]
     pub fn before_hand_out<F>(mut self, hook: F) -> Self
     where
@@ -66,6 +69,10 @@ impl PoolHooks {
             Some(hook) => hook(session).await,
             None => Ok(()),
         }
+    }
+
+    pub(super) fn has_before_hand_out(&self) -> bool {
+        self.before_hand_out.is_some()
     }
 
     pub(super) async fn run_before_hand_out(&self, session: &mut Session) -> Result<()> {
