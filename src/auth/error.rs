@@ -128,7 +128,7 @@ impl fmt::Display for AuthError {
                 write!(
                     f,
                     "The server asks for `{plugin}`, which gives the password to whoever is at the \
-                     other end. Connect over TLS with the server verified (ssl-mode=VERIFY_IDENTITY \
+                     other end (it names one for accounts that do not exist, too). Connect over TLS with the server verified (ssl-mode=VERIFY_IDENTITY \
                      or VERIFY_CA) or over a Unix socket"
                 )?;
                 f.write_str(match *plugin {
