@@ -66,18 +66,19 @@ What is written:
   times    as the server writes them, strings in JSON
 
 csv is RFC 4180 with \\n at the end of lines; what holds a comma, a quote, a line break or the text
-of NULL is quoted. tsv is what `mysql --batch` writes and LOAD DATA reads, with \\t, \\n, \\0 and \\\\ escaped,
-and \\r, which mysql leaves, and \\N where mysql writes NULL. json is one array for each result; ndjson
-has an object on each line.
+of NULL is quoted. tsv is what `mysql --batch` writes and LOAD DATA reads, with \\t, \\n, \\0 and \\\\
+escaped, and \\r, which mysql leaves, and \\N where mysql writes NULL. json is one array for each
+result; ndjson has an object on each line.
 Further results of a CALL follow behind an empty line in csv and tsv.
 
 Rows are written as they arrive; memory is that of the largest row. A table takes the widths of its
 columns from the first 500 rows, which it holds until then; a wider value later on is written whole
 and moves its line.
 
---output writes to FILE.partial, replacing one of that name, and renames it to FILE at the end. After
-exit code 1 or 130 FILE is as it was before, and FILE.partial has the rows that came until then (there
-is none if no row did). What is there and is no regular file, such as a pipe, is written in place.
+--output writes to FILE.partial, replacing one of that name, and renames it to FILE at the end.
+After exit code 1 or 130 FILE is as it was before, and FILE.partial has the rows that came until
+then (there is none if nothing was written). What is there and is no regular file, such as a pipe,
+is written in place.
 
 Progress is shown on standard error if that is a terminal and the rows go elsewhere.";
 
