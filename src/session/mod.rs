@@ -347,12 +347,16 @@ impl Session {
         self.set_query_attributes(QueryAttributes::default());
         let config = Arc::clone(&self.config);
         let parts = self.begin_setup(after_reset(&config, self.is_mariadb()))?;
-        self.forget_statements();
+        let statements = self.forget_statements();
         if std::mem::take(&mut self.guarded) != Guarded::Nothing {
             // Should the server refuse, or nobody wait for its answer, the guard counts as dropped.
             self.rollback = Some(0);
         }
-        self.finish_command().await?;
+        if let Err(error) = self.finish_command().await {
+            // The server still has the statements.
+            self.remember_statements(statements);
+            return Err(error);
+        }
         self.rollback = None;
         self.finish_setup(parts).await
     }
