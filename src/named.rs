@@ -22,7 +22,8 @@ use crate::value::ToValue;
 /// are. There are none in strings, quoted identifiers and comments, whereas the text of `/*! */` and
 /// `/*M! */` is SQL; `::`, `:=` and a colon right behind a word begin none. A backslash escapes in
 /// strings: names behind strings that hold one may be misunderstood under the SQL mode
-/// `NO_BACKSLASH_ESCAPES`, which then ends in an error; values never become SQL.
+/// `NO_BACKSLASH_ESCAPES`, and under `ANSI_QUOTES` those behind an identifier like `"a\"`, which then
+/// ends in an error; values never become SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedSql {
     sql: Box<str>,

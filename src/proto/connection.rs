@@ -80,6 +80,8 @@ pub struct Connection {
     pub(super) format: Format,
     pub(super) prepared: Option<PrepareOk>,
     pub(super) last_ok: LastOk,
+    /// Whether a row came since the last fetch began.
+    has_rows: bool,
     pub(super) info: ServerInfo,
     pub(super) watch: Watch,
     /// What goes with queries, if both sides know such.
@@ -194,6 +196,7 @@ impl Connection {
             format: Format::Text,
             prepared: None,
             last_ok: LastOk::default(),
+            has_rows: false,
             info: ServerInfo::default(),
             watch: Watch::default(),
             attributes: Arc::default(),
@@ -223,6 +226,7 @@ impl Connection {
             && let Some(row) = self.recv.row(self.format)
         {
             self.row = row;
+            self.has_rows = true;
             return true;
         }
         false
@@ -291,6 +295,7 @@ impl Connection {
                         // The definitions were those of the execution.
                         Reply::Fetch => {
                             self.format = Format::Binary;
+                            self.has_rows = false;
                             State::Rows(reply)
                         }
                         reply => State::Reply(reply),
@@ -337,7 +342,10 @@ impl Connection {
             }
             None => match self.recv.stream_row(self.format)? {
                 None => return Ok((state, Outcome::Step(Step::NeedInput))),
-                Some(Arrival::Row) => FieldWalk::new(self.format, None),
+                Some(Arrival::Row) => {
+                    self.has_rows = true;
+                    FieldWalk::new(self.format, None)
+                }
                 Some(Arrival::Packet(span)) => match self.on_packet(state, span)? {
                     (same, Outcome::Step(Step::Row)) => {
                         // It is given out value by value, not whole as well.
@@ -362,7 +370,7 @@ impl Connection {
         loop {
             match self.recv.skip_packet(self.format)? {
                 None => return Ok((state, Outcome::Step(Step::NeedInput))),
-                Some(Skipped::Row) => {}
+                Some(Skipped::Row) => self.has_rows = true,
                 Some(Skipped::LikeTerminator) => self.check_full_chunk()?,
                 Some(Skipped::Packet(span)) => match self.on_packet(state, span)? {
                     (state, Outcome::Step(Step::Row)) => {
@@ -408,6 +416,7 @@ impl Connection {
             State::Rows(reply) => {
                 if first == reply::EOF && self.ends_rows(span) {
                     self.on_terminator(span)?;
+                    self.check_fetch(reply, first)?;
                     return Ok(self.result_ends(reply));
                 }
                 if self.format == Format::Binary && !self.format.starts_row(first) {
@@ -418,6 +427,7 @@ impl Connection {
                     return Err(Kind::Unexpected { due, header: first }.into());
                 }
                 self.row = span;
+                self.has_rows = true;
                 Ok((State::Rows(reply), Outcome::Step(Step::Row)))
             }
             State::Connecting(_)
@@ -521,6 +531,18 @@ impl Connection {
                 (State::Columns { reply, left }, Outcome::Continue)
             }
         }
+    }
+
+    /// Fails if a fetch has brought nothing and the cursor is said to have more: the next one would
+    /// bring as much, for ever.
+    fn check_fetch(&self, reply: Reply, header: u8) -> Result<(), Fault> {
+        let status = self.last_ok.status;
+        let more = status.contains(StatusFlags::CURSOR_EXISTS)
+            && !status.contains(StatusFlags::LAST_ROW_SENT);
+        if reply == Reply::Fetch && !self.has_rows && more {
+            return Err(Kind::Unexpected { due: "rows of a cursor, or its end", header }.into());
+        }
+        Ok(())
     }
 
     /// After an OK packet or a terminator: the next result, or the end of the command.

@@ -96,7 +96,8 @@ impl Session {
     /// this one was reset, or if its statement was executed again or reset meanwhile. What else
     /// closes it on the server is the server's error at the next fetch (1421). Neither
     /// [`Config::statement_timeout`](crate::Config::statement_timeout) nor a
-    /// [`CancelHandle`](super::CancelHandle) ends them. Cancel-safe: see [`Session`].
+    /// [`CancelHandle`](super::CancelHandle) ends them. The session is in order if the future is
+    /// dropped, and the cursor is lost: execute the statement again.
     pub async fn resume(&mut self, cursor: Cursor) -> Result<Rows<'_>> {
         let Cursor { statement, columns, kept, more, executions } = cursor;
         self.check_owner(&statement)?;

@@ -349,14 +349,15 @@ impl Session {
         let config = Arc::clone(&self.config);
         self.setup_due = true;
         let parts = self.begin_setup(after_reset(&config, self.is_mariadb()))?;
-        self.forget_statements();
+        let statements = self.forget_statements();
         if std::mem::take(&mut self.guarded) != Guarded::Nothing {
             // Should the server refuse, or nobody wait for its answer, the guard counts as dropped.
             self.rollback = Some(0);
         }
         if let Err(error) = self.finish_command().await {
-            // Nothing was reset, and the caller hears of it.
+            // Nothing was reset: the server still has the statements, and the caller hears of it.
             self.setup_due = false;
+            self.remember_statements(statements);
             return Err(error);
         }
         self.rollback = None;

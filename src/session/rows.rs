@@ -243,7 +243,8 @@ impl<'s> Rows<'s> {
     /// Dropping the rows does the same with the session's next command. The session is usable
     /// afterwards; an error says that it had to be closed. Errors of the statement are not told.
     /// Cost: up to [`Limits::max_discard`](crate::Limits) bytes are read; then a login and three
-    /// round trips, on a second connection but for one. A reply of a [`Pipeline`](super::Pipeline)
+    /// round trips, on a second connection but for one. A server-side cursor stays, as
+    /// [`Statement::with_fetch_size`] says. A reply of a [`Pipeline`](super::Pipeline)
     /// is only skipped, however long it is.
     pub async fn cancel(self) -> Result<()> {
         match self.behind {

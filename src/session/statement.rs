@@ -92,6 +92,9 @@ impl Statement {
     /// keeps the whole result for it. Otherwise streaming is faster and cheaper for both. Rows of a
     /// cursor can be put aside for other commands: [`Rows::suspend`](super::Rows::suspend).
     ///
+    /// Rows that are left early leave the cursor, and what the server keeps for it, until the statement
+    /// is executed again, reset ([`Session::reset_statement`]) or closed.
+    ///
     /// On MySQL a statement that is executed both with a fetch size and without one is prepared
     /// twice: its first execution in the other way costs one round trip more.
     #[must_use]
@@ -342,10 +345,17 @@ impl Session {
         Ok(())
     }
 
-    /// After a reset the server knows none of the statements.
-    pub(super) fn forget_statements(&mut self) {
-        self.closing = Arc::default();
+    /// After a reset the server knows none of the statements. Gives what
+    /// [`remember_statements`](Self::remember_statements) takes.
+    pub(super) fn forget_statements(&mut self) -> Arc<Closing> {
+        let forgotten = std::mem::take(&mut self.closing);
         self.statements.clear();
+        forgotten
+    }
+
+    /// The server has refused the reset. Those of the cache are closed with the next command.
+    pub(super) fn remember_statements(&mut self, forgotten: Arc<Closing>) {
+        self.closing = forgotten;
     }
 
     pub(super) fn check_owner(&self, statement: &Statement) -> Result<()> {

@@ -115,7 +115,11 @@ pub(super) enum Guarded {
 }
 
 impl Session {
-    /// Begins a transaction. Cost: one round trip. Cancel-safe: one that was begun and not waited for
+    /// Begins a transaction.
+    ///
+    /// Fails with [`UsageError::TransactionOpen`] within another, which the server would commit: one of
+    /// a guard, of SQL, or, with `autocommit` off, of whatever ran before. Cost: one round trip; two if
+    /// the server's last status word says that one is open. Cancel-safe: one that was begun and not waited for
     /// is rolled back before the next command.
     pub async fn begin(&mut self) -> Result<Transaction<'_>> {
         self.begin_with(TransactionOptions::default()).await
@@ -132,6 +136,14 @@ impl Session {
         self.settle().await?;
         if self.guarded != Guarded::Nothing {
             return Err(UsageError::TransactionOpen.into());
+        }
+        if self.in_transaction() {
+            // An error that has ended it since came without a status word.
+            self.connection.ping()?;
+            self.finish_command().await?;
+            if self.in_transaction() {
+                return Err(UsageError::TransactionOpen.into());
+            }
         }
         let first = options.set_transaction();
         if let Some(sql) = &first {

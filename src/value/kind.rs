@@ -81,14 +81,11 @@ impl Kind {
             | ColumnType::DATETIME
             | ColumnType::NEWDATE => Self::Temporal,
             // JSON says that it is bytes, and is text (E-73); a NULL column has no values.
-            ColumnType::JSON | ColumnType::ENUM | ColumnType::SET | ColumnType::NULL => text,
-            ColumnType::STRING
-                if definition.flags.contains(ColumnFlags::ENUM)
-                    || definition.flags.contains(ColumnFlags::SET) =>
-            {
-                text
-            }
-            ColumnType::VARCHAR
+            ColumnType::JSON | ColumnType::NULL => text,
+            // The members of an ENUM or SET with the collation `binary` are bytes as well.
+            ColumnType::ENUM
+            | ColumnType::SET
+            | ColumnType::VARCHAR
             | ColumnType::VAR_STRING
             | ColumnType::STRING
             | ColumnType::TINY_BLOB
@@ -97,6 +94,40 @@ impl Kind {
             | ColumnType::BLOB => string(definition.collation == BINARY_COLLATION),
             ColumnType::GEOMETRY | ColumnType::VECTOR => Self::Packed,
             _ => Self::Unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::ExtendedMetadata;
+
+    #[test]
+    fn an_enum_is_text_unless_its_collation_is_binary() {
+        for (collation, kind) in [(45, Kind::Text), (BINARY_COLLATION, Kind::Bytes)] {
+            for (column_type, flags) in [
+                (ColumnType::STRING, ColumnFlags::ENUM),
+                (ColumnType::STRING, ColumnFlags::SET),
+                (ColumnType::ENUM, ColumnFlags::default()),
+                (ColumnType::SET, ColumnFlags::default()),
+            ] {
+                let definition = ColumnDefinition {
+                    catalog: b"def",
+                    schema: b"",
+                    table: b"",
+                    org_table: b"",
+                    name: b"",
+                    org_name: b"",
+                    extended: ExtendedMetadata::default(),
+                    collation,
+                    length: 0,
+                    column_type,
+                    flags,
+                    decimals: 0,
+                };
+                assert_eq!(Kind::of(&definition), kind);
+            }
         }
     }
 }

@@ -336,6 +336,20 @@ fn a_transaction_does_not_begin_within_another() {
         assert!(ids(&mut other).await.is_empty(), "nothing was committed");
         tx.rollback().await.unwrap();
         assert!(ids(&mut session).await.is_empty());
+        for (sql, inside) in [("BEGIN", true), ("SET autocommit = 0", false)] {
+            session.execute(sql, ()).await.unwrap();
+            assert_eq!(session.in_transaction(), inside);
+            insert(&mut session, 2).await;
+            let options = TransactionOptions::default().isolation(IsolationLevel::ReadCommitted);
+            for options in [TransactionOptions::default(), options] {
+                let error = session.begin_with(options).await.map(drop).unwrap_err();
+                assert!(matches!(error, Error::Usage(UsageError::TransactionOpen)), "{error}");
+            }
+            assert!(ids(&mut other).await.is_empty(), "nothing was committed");
+            session.execute("ROLLBACK", ()).await.unwrap();
+            session.begin().await.unwrap().rollback().await.unwrap();
+        }
+        session.execute("SET autocommit = 1", ()).await.unwrap();
         // A guard that is never dropped leaves its transaction open, too.
         std::mem::forget(session.begin().await.unwrap());
         assert!(session.begin().await.is_err());

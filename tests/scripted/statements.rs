@@ -214,6 +214,45 @@ fn e80_e81_cursors_in_both_modes() {
     }
 }
 
+/// E-81: a cursor that has more and never gives any is no end, and no reason to ask for ever.
+#[test]
+fn e81_a_fetch_without_rows_is_the_end_or_an_error() {
+    for greeting in both_modes() {
+        for skipped in [true, false] {
+            run(async move {
+                let (mut session, script) =
+                    logged_in(greeting, &config(), move |mut server| async move {
+                        expect_prepare(&mut server, "x", 5, 0).await;
+                        server.command().await;
+                        send_cursor(&mut server, true).await;
+                        let exists = ok_status(StatusFlags::CURSOR_EXISTS);
+                        // As many rows as there are sequence ids, and then none.
+                        for numbers in [0..256, 0..0] {
+                            server.expect(Command::StmtFetch { statement: 5, rows: 256 }).await;
+                            let reply = binary_numbers(server.reply(), numbers);
+                            server.send(reply.end_with(&exists)).await;
+                        }
+                        server.until_closed().await;
+                    })
+                    .await;
+                let x = session.prepare("x").await.unwrap().with_fetch_size(256);
+                let mut rows = session.query(&x, ()).await.unwrap();
+                let error = match skipped {
+                    true => rows.next_result().await.unwrap_err(),
+                    false => rows.collect::<u64>().await.unwrap_err(),
+                };
+                let Error::Protocol(protocol) = &error else { panic!("{error}") };
+                assert!(matches!(protocol.kind(), ProtocolErrorKind::Unexpected { .. }), "{error}");
+                assert!(error.is_fatal());
+                drop(rows);
+                assert_dead(&mut session, &script).await;
+                drop((session, x));
+                script.done().await;
+            });
+        }
+    }
+}
+
 /// The head of a result set whose rows are in a cursor, or follow.
 async fn send_cursor(server: &mut Server, opened: bool) {
     let exists = ok_status(StatusFlags::CURSOR_EXISTS);
@@ -574,4 +613,38 @@ fn k24_a_cached_statement_that_is_unknown_is_prepared_anew() {
             script.done().await;
         });
     }
+}
+
+/// E-96: a reset that the server refuses leaves its statements: they can be executed, and those that
+/// nobody has are closed.
+#[test]
+fn e96_a_refused_reset_leaves_the_statements() {
+    run(async {
+        let (mut session, script) = logged_in(mysql(), &config(), |mut server| async move {
+            expect_prepare(&mut server, "x", 1, 0).await;
+            expect_prepare(&mut server, "a ?", 2, 1).await;
+            server.command().await;
+            server.send(server.reply().ok()).await;
+            server.expect(Command::ResetConnection).await;
+            let refusal = server.reply().err(1047, "Unknown command");
+            server.command().await;
+            server.send(refusal).await;
+            server.send(Packets::new(server.capabilities(), 1).ok()).await;
+            server.expect(Command::StmtClose(2)).await;
+            let execute = Execute { statement: 1, flags: 0, parameters: &[] };
+            server.expect(Command::StmtExecute(execute)).await;
+            server.send(server.reply().ok()).await;
+            server.expect(Command::StmtClose(1)).await;
+            server.echo().await;
+        })
+        .await;
+        let x = session.prepare("x").await.unwrap();
+        session.execute("a ?", (1,)).await.unwrap();
+        assert_eq!(session.reset().await.unwrap_err().as_server().unwrap().code(), 1047);
+        session.execute(&x, ()).await.unwrap();
+        drop(x);
+        assert_in_step(&mut session).await;
+        drop(session);
+        script.done().await;
+    });
 }

@@ -81,6 +81,34 @@ fn a_lock_wait_may_have_ended_the_transaction() {
     }
 }
 
+/// The last status word is older than an error which has ended a transaction of SQL.
+#[test]
+fn a_transaction_begins_behind_one_that_an_error_has_ended() {
+    run(async {
+        let (mut session, script) = logged_in(mysql(), &config(), |mut server| async move {
+            let open = ok_status(StatusFlags::IN_TRANS);
+            server.expect(Command::Query(b"BEGIN")).await;
+            server.send(server.reply().ok_with(&open)).await;
+            server.expect(Command::Query(b"UPDATE t")).await;
+            server.send(server.reply().err(1213, "Deadlock found")).await;
+            server.expect(Command::Ping).await;
+            server.send(server.reply().ok()).await;
+            server.expect(Command::Query(b"START TRANSACTION ")).await;
+            server.send(server.reply().ok_with(&open)).await;
+            server.expect(Command::Query(b"COMMIT")).await;
+            server.send(server.reply().ok()).await;
+            server.echo().await;
+        })
+        .await;
+        session.execute("BEGIN", ()).await.unwrap();
+        session.execute("UPDATE t", ()).await.unwrap_err();
+        session.begin().await.unwrap().commit().await.unwrap();
+        assert_in_step(&mut session).await;
+        drop(session);
+        script.done().await;
+    });
+}
+
 /// T-94: an error that undoes everything is no proof that it did, for a procedure can signal it: what
 /// ends the guard rolls back.
 #[test]
