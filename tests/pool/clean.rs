@@ -116,6 +116,7 @@ fn t63_what_a_statement_left_that_failed_is_gone() {
             assert_eq!(dirt, None, "{policy:?}");
             let status = pool.status();
             assert_eq!((status.opened, status.resets), (1, 1), "{status:?}");
+            drop(session);
             pool.close().await;
         }
     });
