@@ -48,6 +48,7 @@ const IMPORTS: [(&str, &[&str]); 22] = [
             "row",
             "setup",
             "sql",
+            "value",
             "wire",
         ],
     ),

@@ -139,9 +139,6 @@ fn record_writes_a_conversation_down() {
     let server = &servers::all()[0];
     let place = Place::new(server);
     let folder = place.folder.join("sessions");
-    // Of an earlier recording, for everybody to read.
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("session-1.txt"), "an earlier recording").unwrap();
     let target = format!("{}:{}", server.host, server.port);
     let mut child = mywire()
         .args(["record", "127.0.0.1:0", &target, "--out", folder.to_str().unwrap()])
