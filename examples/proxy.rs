@@ -82,7 +82,7 @@ fn show(number: u64, packet: &Packet) {
     }
     match Command::decode(&packet.payload) {
         Ok(Command::Query(sql) | Command::StmtPrepare(sql)) => {
-            println!("{number}: {}", String::from_utf8_lossy(sql).escape_debug());
+            println!("{number}: {:?}", String::from_utf8_lossy(sql));
         }
         Ok(command) => println!("{number}: {command:?}"),
         Err(error) => println!("{number}: {error}"),

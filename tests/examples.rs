@@ -345,8 +345,8 @@ fn proxy() {
         let mut proxy = Serving::start("proxy", ["127.0.0.1:0", &target]);
         converse(server, &proxy.address);
         let lines = proxy.lines_to("1: Quit");
-        assert!(lines.contains(&"1: SELECT 'through a proxy'".to_owned()), "{lines:#?}");
-        assert!(lines.contains(&"1: SELECT ? + 1".to_owned()), "{lines:#?}");
+        assert!(lines.contains(&"1: \"SELECT 'through a proxy'\"".to_owned()), "{lines:#?}");
+        assert!(lines.contains(&"1: \"SELECT ? + 1\"".to_owned()), "{lines:#?}");
     }
 }
 
