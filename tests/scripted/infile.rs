@@ -7,11 +7,11 @@ use mywire::{Config, Error, QueryAttributes};
 
 use crate::scripted::*;
 
-fn allowed() -> Config {
+pub(crate) fn allowed() -> Config {
     config().local_infile(true)
 }
 
-fn kind(error: &Error) -> Kind {
+pub(crate) fn kind(error: &Error) -> Kind {
     match error {
         Error::Protocol(error) => error.kind(),
         error => panic!("{error:?}"),

@@ -1,22 +1,12 @@
 //! Requests for a file at odd moments: in a login, in a pipeline, behind a reset (T-01).
 
+use mywire::Error;
 use mywire::error::ProtocolErrorKind as Kind;
 use mywire::proto::{Login, Step, Transport};
 use mywire::wire::{Capabilities, Command};
-use mywire::{Config, Error};
 
+use crate::infile::{allowed, kind};
 use crate::scripted::*;
-
-fn allowed() -> Config {
-    config().local_infile(true)
-}
-
-fn kind(error: &Error) -> Kind {
-    match error {
-        Error::Protocol(error) => error.kind(),
-        error => panic!("{error:?}"),
-    }
-}
 
 /// T-01: in the middle of a login, whatever plugin is at it, and of a change of the user it breaks
 /// the protocol, and nothing is sent.

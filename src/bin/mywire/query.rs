@@ -10,7 +10,7 @@ use crate::connect::{config, connect};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::{
-    CSV_BREAKS, Csv, Format, Json, Kind, Layout, Sink, Table, Tsv, check_null, each_cell,
+    CSV_BREAKS, Delimited, Form, Format, Json, Kind, Layout, Sink, Table, check_null, each_cell,
 };
 use crate::progress::Progress;
 
@@ -30,8 +30,8 @@ pub(crate) fn run(arguments: &Query) -> Result<(), Failure> {
     let null = |default: &str| arguments.null.as_deref().unwrap_or(default).into();
     let job = Job { arguments, sql: &sql, on_terminal };
     match format {
-        Format::Csv => job.run(Csv::new(null(""), header, binary)),
-        Format::Tsv => job.run(Tsv { null: null("\\N"), header, binary }),
+        Format::Csv => job.run(Delimited::new(Form::Csv, null(""), header, binary)),
+        Format::Tsv => job.run(Delimited::new(Form::Tsv, null("\\N"), header, binary)),
         Format::Table => job.run(Table::new(arguments.null.clone(), header, binary)),
         Format::Json | Format::Ndjson => {
             job.run(Json::new(format == Format::Json, binary, arguments.bigint_as_text)?)

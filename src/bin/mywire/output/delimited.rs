@@ -5,8 +5,19 @@ use mywire::Columns;
 use super::{Binary, Kind, Layout};
 use crate::failure::Failure;
 
-/// RFC 4180, where NULL is what is not quoted: by default nothing at all, while an empty text is `""`.
-pub(crate) struct Csv {
+/// How values are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// RFC 4180, where NULL is what is not quoted: by default nothing at all, while an empty text is
+    /// `""`.
+    Csv,
+    /// What `mysql --batch` writes and LOAD DATA reads, with `\N` for NULL.
+    Tsv,
+}
+
+/// Rows as lines, values with a separator between them.
+pub(crate) struct Delimited {
+    form: Form,
     null: Vec<u8>,
     header: bool,
     binary: Binary,
@@ -14,41 +25,41 @@ pub(crate) struct Csv {
     encoded: Vec<u8>,
 }
 
-impl Csv {
-    pub(crate) const fn new(null: Vec<u8>, header: bool, binary: Binary) -> Self {
-        Self { null, header, binary, encoded: Vec::new() }
+impl Delimited {
+    pub(crate) const fn new(form: Form, null: Vec<u8>, header: bool, binary: Binary) -> Self {
+        Self { form, null, header, binary, encoded: Vec::new() }
+    }
+
+    fn separate(&self, place: usize, out: &mut Vec<u8>) {
+        if place > 0 {
+            out.push(match self.form {
+                Form::Csv => b',',
+                Form::Tsv => b'\t',
+            });
+        }
     }
 
     fn text(&self, text: &[u8], out: &mut Vec<u8>) {
-        // Without a way out of the loop it looks at many bytes at a time.
-        let special = text.iter().fold(false, |special, byte| {
-            special | (*byte == b',') | (*byte == b'"') | (*byte == b'\n') | (*byte == b'\r')
-        });
-        if !special && text != self.null && !text.is_empty() {
-            out.extend_from_slice(text);
-            return;
+        match self.form {
+            Form::Csv => write_quoted(text, &self.null, out),
+            Form::Tsv => write_escaped(text, out),
         }
-        out.push(b'"');
-        for (place, piece) in text.split(|&byte| byte == b'"').enumerate() {
-            if place > 0 {
-                out.extend_from_slice(b"\"\"");
-            }
-            out.extend_from_slice(piece);
-        }
-        out.push(b'"');
+    }
+
+    /// Whether a value of this kind can need quotes or escapes.
+    fn is_text(&self, kind: Kind) -> bool {
+        kind.is_free_text() || (self.form == Form::Csv && !self.null.is_empty())
     }
 }
 
-impl Layout for Csv {
+impl Layout for Delimited {
     fn begin(&mut self, columns: &Columns, first: bool, out: &mut Vec<u8>) -> Result<(), Failure> {
         if !first {
             out.push(b'\n');
         }
         if self.header {
             for (place, column) in columns.iter().enumerate() {
-                if place > 0 {
-                    out.push(b',');
-                }
+                self.separate(place, out);
                 self.text(column.name_bytes(), out);
             }
             out.push(b'\n');
@@ -59,9 +70,7 @@ impl Layout for Csv {
     fn begin_row(&mut self, _out: &mut Vec<u8>) {}
 
     fn cell(&mut self, place: usize, kind: Kind, value: Option<&[u8]>, out: &mut Vec<u8>) {
-        if place > 0 {
-            out.push(b',');
-        }
+        self.separate(place, out);
         match value {
             None => out.extend_from_slice(&self.null),
             Some(bytes) if kind == Kind::Bytes && self.binary != Binary::Raw => {
@@ -69,7 +78,7 @@ impl Layout for Csv {
                 self.binary.write(bytes, &mut self.encoded);
                 self.text(&self.encoded, out);
             }
-            Some(text) if kind.is_free_text() || !self.null.is_empty() => self.text(text, out),
+            Some(text) if self.is_text(kind) => self.text(text, out),
             Some(text) => out.extend_from_slice(text),
         }
     }
@@ -81,11 +90,24 @@ impl Layout for Csv {
     fn end(&mut self, _out: &mut Vec<u8>) {}
 }
 
-/// What `mysql --batch` writes and LOAD DATA reads, with `\N` for NULL.
-pub(crate) struct Tsv {
-    pub(crate) null: Vec<u8>,
-    pub(crate) header: bool,
-    pub(crate) binary: Binary,
+/// Appends text in quotes where RFC 4180 wants them, and where it could be taken for NULL.
+fn write_quoted(text: &[u8], null: &[u8], out: &mut Vec<u8>) {
+    // Without a way out of the loop it looks at many bytes at a time.
+    let special = text.iter().fold(false, |special, byte| {
+        special | (*byte == b',') | (*byte == b'"') | (*byte == b'\n') | (*byte == b'\r')
+    });
+    if !special && text != null && !text.is_empty() {
+        out.extend_from_slice(text);
+        return;
+    }
+    out.push(b'"');
+    for (place, piece) in text.split(|&byte| byte == b'"').enumerate() {
+        if place > 0 {
+            out.extend_from_slice(b"\"\"");
+        }
+        out.extend_from_slice(piece);
+    }
+    out.push(b'"');
 }
 
 /// Appends text with the escapes of `mysql --batch` and LOAD DATA.
@@ -108,46 +130,6 @@ pub(crate) fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-impl Layout for Tsv {
-    fn begin(&mut self, columns: &Columns, first: bool, out: &mut Vec<u8>) -> Result<(), Failure> {
-        if !first {
-            out.push(b'\n');
-        }
-        if self.header {
-            for (place, column) in columns.iter().enumerate() {
-                if place > 0 {
-                    out.push(b'\t');
-                }
-                write_escaped(column.name_bytes(), out);
-            }
-            out.push(b'\n');
-        }
-        Ok(())
-    }
-
-    fn begin_row(&mut self, _out: &mut Vec<u8>) {}
-
-    fn cell(&mut self, place: usize, kind: Kind, value: Option<&[u8]>, out: &mut Vec<u8>) {
-        if place > 0 {
-            out.push(b'\t');
-        }
-        match value {
-            None => out.extend_from_slice(&self.null),
-            Some(bytes) if kind == Kind::Bytes && self.binary != Binary::Raw => {
-                self.binary.write(bytes, out);
-            }
-            Some(text) if kind.is_free_text() => write_escaped(text, out),
-            Some(text) => out.extend_from_slice(text),
-        }
-    }
-
-    fn end_row(&mut self, out: &mut Vec<u8>) {
-        out.push(b'\n');
-    }
-
-    fn end(&mut self, _out: &mut Vec<u8>) {}
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,7 +137,7 @@ mod tests {
     #[test]
     fn null_is_never_taken_for_a_text() {
         let write = |null: &str, values: &[Option<&str>]| {
-            let mut csv = Csv::new(null.into(), true, Binary::Hex);
+            let mut csv = Delimited::new(Form::Csv, null.into(), true, Binary::Hex);
             let mut out = Vec::new();
             for (place, value) in values.iter().enumerate() {
                 csv.cell(place, Kind::Text, value.map(str::as_bytes), &mut out);

@@ -12,7 +12,7 @@ use mywire::Columns;
 
 pub(crate) use base64::is_base64;
 pub(crate) use cell::{Kind, each_cell};
-pub(crate) use delimited::{Csv, Tsv, write_escaped};
+pub(crate) use delimited::{Delimited, Form, write_escaped};
 pub(crate) use json::Json;
 pub(crate) use sink::Sink;
 pub(crate) use table::{Table, printable};
