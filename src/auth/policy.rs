@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::built_in::BuiltIn;
-use super::{Plugin, Question};
+use super::{AuthError, Plugin, Question};
 use crate::secret::Secret;
 
 /// What the configuration allows in authentication.
@@ -72,12 +72,15 @@ impl Policy {
         self.own(plugin).is_some() || self.built_in(plugin).is_some()
     }
 
-    /// Whether a server that has not proved who it is may switch from another plugin to this one:
-    /// not to `sha256_password`, which over TLS sends the password itself, unless
+    /// Fails if a server that has not proved who it is may not switch from another plugin to this
+    /// one: to `sha256_password`, which over TLS sends the password itself, unless
     /// [`allow_only`](Self::allow_only) names it (T-03).
-    pub(crate) fn allows_unverified_switch(&self, plugin: &[u8]) -> bool {
+    pub(crate) fn check_unverified_switch(&self, plugin: &[u8]) -> Result<(), AuthError> {
         let is_own = self.own(plugin).is_some();
-        self.is_list || is_own || self.built_in(plugin) != Some(BuiltIn::Sha256)
+        if self.is_list || is_own || self.built_in(plugin) != Some(BuiltIn::Sha256) {
+            return Ok(());
+        }
+        Err(AuthError::ChannelNotVerified { plugin: BuiltIn::Sha256.name() })
     }
 
     /// The allowed plugin to name to a server whose own choice is not allowed (H-35), the strongest

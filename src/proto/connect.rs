@@ -423,14 +423,9 @@ impl Connecting {
         }
         // Accounts that the greeting's plugin would have kept safe from who is in between (T-03).
         let is_switch = plugin != self.greeting_plugin;
-        let policy = &self.login.policy;
         let gives_away = self.password().is_some_and(|password| !password.is_empty());
-        if self.channel == Channel::TlsUnverified
-            && is_switch
-            && gives_away
-            && !policy.allows_unverified_switch(plugin)
-        {
-            return Err(AuthError::ChannelNotVerified { plugin: "sha256_password" }.into());
+        if self.channel == Channel::TlsUnverified && is_switch && gives_away {
+            self.login.policy.check_unverified_switch(plugin)?;
         }
         Ok(())
     }
