@@ -18,6 +18,7 @@ impl Login {
     }
 
     /// The same login with the password that the configuration stands for at this moment.
+    #[cfg(any(feature = "tokio", feature = "blocking"))]
     pub(crate) fn with_password_of(self, config: &Config) -> Result<Self> {
         Ok(Self { password: password(config)?, ..self })
     }
