@@ -194,6 +194,8 @@ fn an_account_that_requires_tls() {
         if !target.has_accounts() {
             return;
         }
+        // The password stays in the server's cache from one login to the next.
+        let _lock = exclusively(target, "password cache").await;
         let plain = target.account("u_ssl", "pw-ssl");
         let mut session = connect(&tls(plain.clone())).await;
         assert!(session.is_encrypted());
