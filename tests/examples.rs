@@ -358,7 +358,7 @@ fn record() {
         let out = folder.to_str().unwrap();
         let mut recorder = Serving::start("record", ["127.0.0.1:0", &*target, "--out", out]);
         converse(server, &recorder.address);
-        let lines = recorder.lines_to("Quit");
+        let lines = recorder.lines_to("COM_QUIT");
         assert!(lines.iter().any(|line| line.contains("Greeting")), "{lines:#?}");
         drop(recorder);
         let files = fs::read_dir(&folder).unwrap().count();

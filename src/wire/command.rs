@@ -91,6 +91,24 @@ impl<'a> Command<'a> {
         Ok(command)
     }
 
+    /// The command's name in the protocol, such as `COM_QUERY`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Quit => "COM_QUIT",
+            Self::InitDb(_) => "COM_INIT_DB",
+            Self::Query(_) => "COM_QUERY",
+            Self::Ping => "COM_PING",
+            Self::ResetConnection => "COM_RESET_CONNECTION",
+            Self::StmtPrepare(_) => "COM_STMT_PREPARE",
+            Self::StmtExecute(_) => "COM_STMT_EXECUTE",
+            Self::StmtBulkExecute(_) => "COM_STMT_BULK_EXECUTE",
+            Self::StmtSendLongData { .. } => "COM_STMT_SEND_LONG_DATA",
+            Self::StmtClose(_) => "COM_STMT_CLOSE",
+            Self::StmtReset(_) => "COM_STMT_RESET",
+            Self::StmtFetch { .. } => "COM_STMT_FETCH",
+        }
+    }
+
     /// Appends the command's payload.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match *self {

@@ -8,7 +8,7 @@
 #   servers.sh env     [NAME...]           print KEY='value' lines of the servers that are up
 #   servers.sh status
 #   servers.sh down    [NAME...]           stop                       servers.sh destroy   down, then remove the run folder
-#   servers.sh fetch   [NAME...]           only fill the cache
+#   servers.sh fetch   [NAME...]           only fill the cache (tshark, of tests/witness.rs, may be named here too)
 #   servers.sh cli     NAME ARG...         the package's own client, as root over the socket
 #   servers.sh run     NAME PROGRAM ARG... any program of an unpacked package
 #
@@ -35,11 +35,11 @@ suite_of() { case $1 in
   mysql97) echo "${MYWIRE_SERVERS_SUITE_mysql97:-sid}";;
   mariadb118) echo "${MYWIRE_SERVERS_SUITE_mariadb118:-trixie}";;
   mariadb1011) echo bookworm;;
-  openssl) echo trixie;;
+  openssl|tshark) echo trixie;;
   *) die "unknown server $1: it is one of mysql97 mariadb118 mariadb1011";; esac; }
 packages_of() { case $1 in
   mysql97) echo mysql-server-core mysql-client-core;;
-  openssl) echo openssl;;
+  openssl|tshark) echo "$1";;
   *) echo mariadb-server-core mariadb-client-core mariadb-server;; esac; }   # mariadb-server holds the plugins
 addon_of() { if is_mariadb "$1"; then echo mariadb-test; else echo mysql-testsuite; fi; }
 
@@ -143,13 +143,13 @@ SKIP='^(perl|perl-base|perl-modules-.*|libperl.*|lib[a-z0-9-]*-perl|libc-gconv-m
 PRUNE=(usr/share/doc usr/share/man usr/share/locale usr/share/lintian usr/share/gdb usr/share/gcc usr/share/perl usr/share/perl5
   usr/share/bash-completion usr/share/info usr/share/mysql/mini-benchmark usr/share/mariadb/mini-benchmark
   'usr/lib/*-linux-gnu/gconv' 'usr/lib/*-linux-gnu/perl*' 'usr/lib/*-linux-gnu/audit' usr/lib/systemd etc var)
-KEEP='^(mysql|mysqladmin|mysqlbinlog|mysqldump|mysqlslap|mysql_tzinfo_to_sql|perror|mariadb|mariadb-admin|mariadb-binlog|mariadb-dump|mariadb-slap|mariadb-tzinfo-to-sql|openssl|mysqld|mariadbd)$'
+KEEP='^(mysql|mysqladmin|mysqlbinlog|mysqldump|mysqlslap|mysql_tzinfo_to_sql|perror|mariadb|mariadb-admin|mariadb-binlog|mariadb-dump|mariadb-slap|mariadb-tzinfo-to-sql|openssl|tshark|text2pcap|mysqld|mariadbd)$'
 
 stamp_of() { echo "v1 $(suite_of "$1") $(packages_of "$1")"; }
 has_base() { local s=; { read -r s <"$CACHE/$1/.stamp"; } 2>/dev/null; [ "$s" = "$(stamp_of "$1")" ]; }
 # The test-suite package is only a source of server side plugins (clear text, dialog, second factor).
 # They lie in a folder of their own, stamped with the very base they belong to.
-wants_addon() { [ "$TESTSUITE" = 1 ] && [ "$1" != openssl ]; }
+wants_addon() { [ "$TESTSUITE" = 1 ] && [[ $1 != openssl && $1 != tshark ]]; }
 has_addon() { cmp -s "$CACHE/$1-testsuite/.id" "$CACHE/$1/.id"; }
 is_fetched() { has_base "$1" && { ! wants_addon "$1" || has_addon "$1"; }; }
 

@@ -125,7 +125,9 @@ impl Conversation {
             Side::Server => self.on_server(payload, header.is_continued()),
             Side::Client => self.on_client(payload, &mut extra),
         };
-        self.log.packet(side, header.sequence, message, state, &extra, payload)
+        let command = Command::decode(payload).ok().filter(|_| message == "Command");
+        let name = command.map_or(message, |command| command.name());
+        self.log.packet(side, header.sequence, [name, message], state, &extra, payload)
     }
 
     fn on_greeting(&mut self, payload: &mut [u8], extra: &mut String) -> &'static str {

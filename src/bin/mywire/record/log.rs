@@ -32,19 +32,19 @@ impl Log {
         Ok(Self { file, is_unheard: false, session, packets: 0 })
     }
 
+    /// Notes a packet under two names: what it is for whoever looks on, and which message for the file.
     pub(crate) fn packet(
         &mut self,
         side: Side,
         sequence: u8,
-        message: &str,
+        [name, message]: [&str; 2],
         state: State,
         extra: &str,
         payload: &[u8],
     ) -> io::Result<()> {
         self.packets += 1;
         let (session, length) = (self.session, payload.len());
-        let line =
-            format!("{session:3} {side:?} {sequence:3} {message} ({state}), {length} bytes\n");
+        let line = format!("{session:3} {side:?} {sequence:3} {name} ({state}), {length} bytes\n");
         let printed = match self.is_unheard {
             true => Ok(()),
             false => io::stdout().write_all(line.as_bytes()),
