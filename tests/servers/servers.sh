@@ -373,6 +373,7 @@ binlog-format=ROW
 # binary logs are needed (GTIDs) but never kept: a finished one is purged when the next one begins
 max_binlog_size=64M
 binlog_expire_logs_seconds=60
+loose-slave_connections_needed_for_purge=0
 # test data need not outlive the machine: nothing waits for the disk
 sync_binlog=0
 innodb_flush_log_at_trx_commit=2
