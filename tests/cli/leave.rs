@@ -7,13 +7,13 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::{MILLION, Place, Ran, mywire, servers};
+use crate::{MILLION, Place, Ran, interruptible, servers};
 
 /// A kill, a login and a query on a machine that is busy with everything else.
 const PATIENCE: u32 = 600;
 
 fn spawn(arguments: &[&str]) -> Child {
-    let mut command = mywire();
+    let mut command = interruptible();
     command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().expect("mywire runs")
 }
@@ -83,7 +83,7 @@ fn ctrl_c_undoes_a_load() {
         let place = Place::new(server);
         place.query("CREATE TABLE t (a INT) ENGINE=InnoDB", &[]);
         for via in ["infile", "bulk"] {
-            let mut command = mywire();
+            let mut command = interruptible();
             command.args(["load", &place.url, "t", "-", "--via", via, "--no-header"]);
             command.stdin(Stdio::piped()).stderr(Stdio::piped());
             let mut child = command.spawn().unwrap();

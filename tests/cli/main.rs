@@ -24,7 +24,18 @@ const MILLION: &str = "WITH d AS (SELECT 0 n UNION ALL SELECT 1 UNION ALL SELECT
 
 /// The program with nothing of the environment that it looks at.
 fn mywire() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mywire"));
+    configured(Command::new(env!("CARGO_BIN_EXE_mywire")))
+}
+
+/// One that Ctrl-C reaches even where these tests run in a background that ignores it.
+#[cfg(unix)]
+fn interruptible() -> Command {
+    let mut command = Command::new("env");
+    command.args(["--default-signal=INT,TERM", env!("CARGO_BIN_EXE_mywire")]);
+    configured(command)
+}
+
+fn configured(mut command: Command) -> Command {
     for variable in ["MYWIRE_PASSWORD", "MYSQL_PWD", "MYSQL_HOST", "MYSQL_TCP_PORT"] {
         command.env_remove(variable);
     }
