@@ -56,6 +56,33 @@ fn ctrl_c_ends_the_statement_on_the_server() {
     }
 }
 
+/// Who started it with nohup, or in the background of a script, keeps it to its end.
+#[test]
+fn signals_that_are_ignored_stay_so() {
+    for server in servers::all() {
+        let place = Place::new(server);
+        let sql = format!("{MILLION}, d g /* ignored {} */", place.database);
+        let mut command = Command::new("env");
+        command.args(["--ignore-signal=INT,HUP", env!("CARGO_BIN_EXE_mywire")]);
+        command.args(["query", &place.url, &sql, "--no-header"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut out = child.stdout.take().unwrap();
+        let mut text = vec![0; 64 << 10];
+        out.read_exact(&mut text).unwrap();
+        for signal in ["-INT", "-HUP"] {
+            let id = child.id().to_string();
+            assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        }
+        // Rows behind the pipe's and the buffers' own.
+        let mut more = vec![0; 4 << 20];
+        out.read_exact(&mut more).unwrap();
+        let id = child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        out.read_to_end(&mut more).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{}", server.name);
+    }
+}
+
 /// Rows that were there before are written whole.
 #[test]
 fn ctrl_c_in_a_stream_leaves_whole_rows() {

@@ -1,9 +1,9 @@
 //! Ctrl-C: the statement is ended on the server, and the program in order.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::exit;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -39,18 +39,43 @@ pub(crate) fn before_commit() -> Result<(), Failure> {
 /// From here on, Ctrl-C (also SIGTERM and SIGHUP) ends the statement of `handle` first. Another one
 /// ends the program at once.
 pub(crate) fn guard(handle: CancelHandle) -> Result<(), Failure> {
+    static HEARD: OnceLock<Result<(), String>> = OnceLock::new();
     *STATEMENT.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
-    match ctrlc::try_set_handler(on_signal) {
-        Ok(()) | Err(ctrlc::Error::MultipleHandlers) => Ok(()),
-        Err(error) => Err(Failure::work(format_args!("cannot handle Ctrl-C: {error}"))),
-    }
+    let heard = HEARD.get_or_init(|| listen().map_err(|error| error.to_string()));
+    heard.clone().map_err(|error| Failure::work(format_args!("cannot handle Ctrl-C: {error}")))
+}
+
+#[cfg(unix)]
+fn listen() -> io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let ignored = ignored();
+    let listened_to = [SIGTERM, SIGINT, SIGHUP].into_iter().filter(|signal| {
+        // Who started the program in a background, or with nohup, does not want it to end by these.
+        *signal == SIGTERM || ignored & 1 << (signal - 1) == 0
+    });
+    let mut signals = signal_hook::iterator::Signals::new(listened_to)?;
+    thread::Builder::new().spawn(move || signals.forever().for_each(|_| on_signal()))?;
+    Ok(())
+}
+
+/// The signals that the program was started to ignore, a bit each; none where the system does not tell.
+#[cfg(unix)]
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
+}
+
+#[cfg(not(unix))]
+fn listen() -> Result<(), ctrlc::Error> {
+    ctrlc::set_handler(on_signal)
 }
 
 fn on_signal() {
     let again = ASKED.swap(true, Ordering::SeqCst);
     let committing = COMMITTING.load(Ordering::SeqCst);
     if again && committing {
-        let _ = std::io::stderr().write_all(
+        let _ = io::stderr().write_all(
             b"mywire: the commit was sent, and whether the server did it is not known\n",
         );
     }
@@ -64,7 +89,7 @@ fn on_signal() {
     // Not here: a second signal must find somebody at home.
     thread::spawn(move || {
         if let Some(Err(error)) = handle.map(|handle| handle.cancel()) {
-            let _ = writeln!(std::io::stderr(), "mywire: {error}");
+            let _ = writeln!(io::stderr(), "mywire: {error}");
         }
         thread::sleep(GRACE);
         leave();
