@@ -30,8 +30,8 @@ added() {
   before=$(count --no-default-features --features "$2")
   printf '%-20s +%s\n' "$1" "$((all - before))"
 }
-for feature in tokio blocking tls,ring tls,aws-lc-rs tls,graviola codec tracing compress rsa ed25519 parsec \
-  chrono time jiff uuid rust_decimal bigdecimal serde_json serde; do
+for feature in tokio blocking tls,ring tls,aws-lc-rs tls,graviola codec tracing compress simdutf8 rsa ed25519 parsec \
+  chrono time jiff uuid rust_decimal bigdecimal serde_json serde login-path; do
   added "$feature" ''
 done
 added stream tokio
@@ -39,3 +39,4 @@ added pool tokio
 added webpki-roots tls
 added platform-verifier tls
 added zstd compress
+added cli blocking,tls,ring,webpki-roots,compress,login-path

@@ -44,7 +44,7 @@ impl Transcript {
 
 fn told(error: &Error) -> String {
     format!(
-        "{error} | {error:?} | fatal {} | sent {:?} | retry {}",
+        "{error} | {error:#?} | fatal {} | sent {:?} | retry {}",
         error.is_fatal(),
         error.was_sent(),
         error.is_retryable()

@@ -260,7 +260,7 @@ fn t30_claimed_counts_and_lengths_cost_nothing() {
         let error = raw.connection.step().unwrap_err();
         let held = peak() - before;
         assert!(held < 1024, "{held} for {payload:02x?}");
-        assert!(format!("{error:?}").contains(reason), "{error:?}");
+        assert!(format!("{error:#?}").contains(reason), "{error:#?}");
     }
 }
 

@@ -125,7 +125,7 @@ fn compare(packet: &Block, seen: &Seen, tally: &mut Tally) {
 fn shown(row: &[u8]) -> Option<String> {
     let mut values = Vec::new();
     let mut cells = TextCells::new(row);
-    while cells.clone().finish().is_err() {
+    while cells.finish().is_err() {
         let value = cells.next_cell().expect("it is a vector").unwrap_or(b"NULL");
         if !value.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ') {
             return None;

@@ -141,7 +141,7 @@ fn check_response(response: &Response, may_have_password: bool) {
 }
 
 fn check_error(error: &AuthError) {
-    let shown = format!("{error} {error:?}");
+    let shown = format!("{error} {error:?} {error:#?}");
     assert!(!shown.contains(PASSWORD), "{shown}");
 }
 

@@ -518,7 +518,11 @@ fn describe(error: &Error) -> String {
     match error {
         // Which of its errors TLS meets first depends on the records, not on the packets.
         Error::Tls(_) => "Tls".to_owned(),
-        error => format!("{error:?}"),
+        // `{:?}` of an error is its sentence; what is compared is all that is in it.
+        Error::Protocol(error) => format!("{error:?}"),
+        Error::Server(error) => format!("{error:?}"),
+        Error::Column(error) => format!("{error:?}"),
+        error => format!("{error:#?}"),
     }
 }
 
@@ -529,7 +533,7 @@ fn describe_row(row: Row<'_>) -> String {
         .map(|cell| match cell {
             Ok(None) => "NULL".to_owned(),
             Ok(Some(value)) => describe_cell(value.bytes()),
-            Err(error) => format!("{error:?}"),
+            Err(error) => describe(&error),
         })
         .collect();
     cells.join(";")

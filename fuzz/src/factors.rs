@@ -73,7 +73,7 @@ fn converse(source: &mut Source<'_>, unix: bool, clear: bool, offer: Offer) {
             Ok(Step::NeedInput | Step::Idle) => {}
             Ok(step) => panic!("{step:?} in a login"),
             Err(error) => {
-                let shown = format!("{error} {error:?}");
+                let shown = format!("{error} {error:?} {error:#?}");
                 for password in PASSWORDS.iter().flatten() {
                     assert!(!shown.contains(password), "{shown}");
                 }

@@ -139,7 +139,7 @@ fn converse(said: &[Said], cuts: &Cuts, unix: bool, allowed: usize) -> (Vec<Stri
             }
             Err(error) => {
                 assert!(error.is_fatal(), "{error:?}");
-                events.push(format!("{error:?} {error}"));
+                events.push(format!("{error:#?} {error}"));
                 break;
             }
         }

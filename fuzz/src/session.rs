@@ -62,7 +62,7 @@ async fn act(data: &[u8]) {
         Ok(session) => session,
         Err(error) => {
             assert!(!honest, "{error:?}");
-            assert!(!format!("{error} {error:?}").contains(PASSWORD));
+            assert!(!format!("{error} {error:?} {error:#?}").contains(PASSWORD));
             return;
         }
     };
@@ -338,7 +338,7 @@ impl Caller {
     }
 
     fn judge(&self, error: &Error, session: &Session) {
-        assert!(!format!("{error} {error:?}").contains(PASSWORD));
+        assert!(!format!("{error} {error:?} {error:#?}").contains(PASSWORD));
         if error.is_fatal() {
             assert!(session.is_dead(), "{error:?} is fatal, and the session lives");
             assert!(!self.honest || self.dropped, "{error:?}");

@@ -87,7 +87,7 @@ pub fn url(data: &[u8]) {
         let url = format!("mysql://{user}:{before}{PASSWORD}{behind}@{rest}");
         let shown = match url.parse::<Config>() {
             Ok(config) => format!("{config} {config:?} {:?}", config.validate()),
-            Err(error) => format!("{error} {error:?}"),
+            Err(error) => format!("{error} {error:?} {error:#?}"),
         };
         assert!(!shown.contains(PASSWORD), "{url:?}: {shown}");
         parse(&url);

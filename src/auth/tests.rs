@@ -130,7 +130,7 @@ fn table_of_allowed_plugins() {
                 _ => matches!(error, AuthError::PluginRefused { .. }),
             };
             assert!(expected, "{plugin:?} on {channel:?}, opt-in {opt_in}: {error:?}");
-            assert!(!format!("{error} {error:?}").contains(SENTINEL));
+            assert!(!format!("{error} {error:?} {error:#?}").contains(SENTINEL));
         }
     }
 }

@@ -34,7 +34,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// the server have executed something?) and [`is_retryable`](Self::is_retryable).
 ///
 /// No error shows a password, the text of a statement or a parameter.
-#[derive(Debug)]
+///
+/// `{:?}` is the sentence of `{}` with the answers to these questions behind it, since `unwrap` and a
+/// `main` that returns an error show nothing else; `{:#?}` is the value with all that is in it.
 #[non_exhaustive]
 pub enum Error {
     /// The operating system could not reach the server, or lost it.
@@ -150,6 +152,29 @@ impl fmt::Display for Error {
             Self::Param(error) => error.fmt(f),
             Self::Bulk(error) => error.fmt(f),
         }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (variant, inner): (_, &dyn fmt::Debug) = match self {
+            Self::Io(error) => ("Io", error),
+            Self::Server(error) => ("Server", error),
+            Self::Protocol(error) => ("Protocol", error),
+            Self::Timeout(error) => ("Timeout", error),
+            Self::Auth(error) => ("Auth", error),
+            Self::Tls(error) => ("Tls", error),
+            Self::Config(error) => ("Config", error),
+            Self::Usage(error) => ("Usage", error),
+            Self::Column(error) => ("Column", error),
+            Self::Param(error) => ("Param", error),
+            Self::Bulk(error) => ("Bulk", error),
+        };
+        if f.alternate() {
+            return f.debug_tuple(variant).field(inner).finish();
+        }
+        let fatal = if self.is_fatal() { "fatal" } else { "not fatal" };
+        write!(f, "{self} [{variant}, {fatal}, sent: {:?}]", self.was_sent())
     }
 }
 
@@ -310,11 +335,29 @@ from! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::ErrPacket;
 
     #[test]
     fn an_error_is_small_enough_for_the_row_path() {
         // Results travel through memory; a good one writes only its first words.
         assert!(size_of::<Error>() <= 64, "{}", size_of::<Error>());
+    }
+
+    #[test]
+    fn what_main_and_unwrap_show_is_the_sentence() {
+        let error = Error::from(AuthError::PasswordNeedsProtection);
+        let shown = format!("{error:?}");
+        assert_eq!(shown, format!("{error} [Auth, fatal, sent: No]"));
+        assert!(shown.starts_with("The server wants the password itself"), "{shown}");
+        let packet = ErrPacket { code: 1062, sqlstate: Some(*b"23000"), message: b"a\nb" };
+        let context =
+            server::Context { sent: Sent::Yes, fatal: false, verified: true, max_message: 64 };
+        let error = Error::from(ServerError::new(&packet, context));
+        let shown = "server error 1062 (23000): a\\nb [Server, not fatal, sent: Yes]";
+        assert_eq!(format!("{error:?}"), shown);
+        // With all that is in it, and the SQLSTATE as text.
+        let parts = format!("{error:#?}");
+        assert!(parts.starts_with("Server(\n") && parts.contains("sqlstate: \"23000\""), "{parts}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::Sent;
 use crate::wire::ErrPacket;
 
 /// An error in the server's own words.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ServerError {
     code: u16,
     sqlstate: [u8; 5],
@@ -200,6 +200,21 @@ impl fmt::Display for ServerError {
             f.write_str(" (a number that servers do not use)")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { code, sqlstate: _, message, sent, fatal, verified, setup } = self;
+        f.debug_struct("ServerError")
+            .field("code", code)
+            .field("sqlstate", &self.sqlstate())
+            .field("message", message)
+            .field("sent", sent)
+            .field("fatal", fatal)
+            .field("verified", verified)
+            .field("setup", setup)
+            .finish()
     }
 }
 

@@ -325,7 +325,7 @@ async fn judge(
                 Error::Auth(AuthError::FeatureOff { feature, .. }) => Outcome::Feature(feature),
                 other => panic!("{} over {way:?}: {other}", case.user),
             };
-            (outcome, format!("{error} {error:?}"))
+            (outcome, format!("{error} {error:?} {error:#?}"))
         }
     };
     Attempt { outcome, shown: format!("{shown} {config:?} {config}"), written }

@@ -466,7 +466,7 @@ fn t12_an_account_that_does_not_exist_looks_like_a_wrong_password() {
         let switched = Session::from_stream(stream, &config()).await.unwrap_err();
         script.done().await;
         assert_eq!(direct.to_string(), switched.to_string());
-        assert_eq!(format!("{direct:?}"), format!("{switched:?}"));
+        assert_eq!(format!("{direct:#?}"), format!("{switched:#?}"));
         let server = direct.as_server().unwrap();
         assert_eq!(server.kind(), ServerErrorKind::AccessDenied);
         assert!(direct.is_fatal());
