@@ -42,6 +42,8 @@ pub struct ColumnInfo {
     pub(crate) decimals: u8,
     pub(crate) collation: u16,
     pub(crate) length: u32,
+    /// SQL's name of the type behind one that others have as well.
+    extended_name: Option<&'static str>,
     /// Where each text ends: catalog, schema, table, org_table, name, org_name, extended.
     start: usize,
     ends: [usize; 7],
@@ -93,6 +95,10 @@ impl Columns {
             decimals: definition.decimals,
             collation: definition.collation,
             length: definition.length,
+            extended_name: match kind {
+                Kind::Text | Kind::Foreign | Kind::Bytes => extended_name(definition.extended),
+                _ => None,
+            },
             start,
             ends,
         });
@@ -231,7 +237,9 @@ impl<'c> Column<'c> {
         self.info.column_type
     }
 
-    /// The type as SQL calls it, such as `BIGINT UNSIGNED`, as far as the wire tells.
+    /// The type as SQL calls it, such as `BIGINT UNSIGNED`, as far as the wire tells: MariaDB's UUID,
+    /// INET4, INET6 and JSON by their [extended](Self::extended) names, geometries as GEOMETRY, and
+    /// MariaDB's VECTOR as VARBINARY.
     #[must_use]
     pub fn type_name(&self) -> &'static str {
         type_name(self.info)
@@ -289,8 +297,23 @@ impl fmt::Debug for Column<'_> {
     }
 }
 
+/// SQL's name of a type that MariaDB sends as a string.
+fn extended_name(extended: ExtendedMetadata<'_>) -> Option<&'static str> {
+    let (name, format) = (ExtendedMetadata::TYPE_NAME, ExtendedMetadata::FORMAT_NAME);
+    match (extended.get(name), extended.get(format)) {
+        (Some(b"uuid"), _) => Some("UUID"),
+        (Some(b"inet4"), _) => Some("INET4"),
+        (Some(b"inet6"), _) => Some("INET6"),
+        (_, Some(b"json")) => Some("JSON"),
+        _ => None,
+    }
+}
+
 /// SQL's name of a column's type.
 pub(crate) fn type_name(info: &ColumnInfo) -> &'static str {
+    if let Some(name) = info.extended_name {
+        return name;
+    }
     let unsigned = info.flags.contains(ColumnFlags::UNSIGNED);
     let binary = info.collation == BINARY_COLLATION;
     let pick = |yes, no, which| if which { yes } else { no };
@@ -365,5 +388,42 @@ mod tests {
         assert_eq!(columns.position("Name"), None);
         assert_eq!(columns.names(), "`id`, `name`");
         assert!(columns.get(2).is_none());
+    }
+
+    #[test]
+    fn r33_types_behind_strings_have_their_own_names() {
+        let (name, format) = (ExtendedMetadata::TYPE_NAME, ExtendedMetadata::FORMAT_NAME);
+        for (pairs, column_type, expected) in [
+            (&[(name, &b"uuid"[..])][..], ColumnType::STRING, "UUID"),
+            (&[(name, b"inet4")], ColumnType::STRING, "INET4"),
+            (&[(7, b"?"), (name, b"inet6")], ColumnType::STRING, "INET6"),
+            (&[(format, b"json")], ColumnType::BLOB, "JSON"),
+            (&[(format, b"json")], ColumnType::VAR_STRING, "JSON"),
+            (&[(format, b"xml"), (name, b"later")], ColumnType::VAR_STRING, "VARCHAR"),
+            // What is no string is what the wire says.
+            (&[(name, b"uuid")], ColumnType::LONG, "INT"),
+            (&[(name, b"point")], ColumnType::GEOMETRY, "GEOMETRY"),
+        ] {
+            let mut encoded = Vec::new();
+            for (kind, value) in pairs {
+                ExtendedMetadata::push(&mut encoded, *kind, value);
+            }
+            let mut columns = Columns::default();
+            columns.push(&ColumnDefinition {
+                catalog: b"def",
+                schema: b"",
+                table: b"",
+                org_table: b"",
+                name: b"",
+                org_name: b"",
+                extended: ExtendedMetadata::decode(&encoded).unwrap(),
+                collation: 45,
+                length: 0,
+                column_type,
+                flags: ColumnFlags::default(),
+                decimals: 0,
+            });
+            assert_eq!(columns.get(0).unwrap().type_name(), expected);
+        }
     }
 }

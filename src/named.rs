@@ -19,11 +19,12 @@ use crate::value::ToValue;
 /// ```
 ///
 /// A name is a colon, then a letter or `_`, then letters, digits and `_`; letters count as they
-/// are. There are none in strings, quoted identifiers and comments, whereas the text of `/*! */` and
-/// `/*M! */` is SQL; `::`, `:=` and a colon right behind a word begin none. A backslash escapes in
+/// are. There are none in strings, quoted identifiers, comments and what stands between two `$$` or
+/// `$tag$` (routines in other languages, MySQL), whereas the text of `/*! */` and `/*M! */` is SQL; `::`, `:=` and a colon right behind a word begin none. A backslash escapes in
 /// strings: names behind strings that hold one may be misunderstood under the SQL mode
 /// `NO_BACKSLASH_ESCAPES`, and under `ANSI_QUOTES` those behind an identifier like `"a\"`, which then
-/// ends in an error; values never become SQL.
+/// ends in an error, and on MariaDB, which has no `$$`, those between two names like `$a$`; values never
+/// become SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedSql {
     sql: Box<str>,
@@ -180,6 +181,13 @@ mod tests {
             ("\"a\\\":x\"\":y\" :b", "\"a\\\":x\"\":y\" ?", &["b"]),
             ("/*/ :a */:b", "/*/ :a */?", &["b"]),
             ("N'é':b", "N'é'?", &["b"]),
+            ("$$ :a ' $$:b", "$$ :a ' $$?", &["b"]),
+            ("$t$ :a $$ :b $T$ $t$ :c", "$t$ :a $$ :b $T$ $t$ ?", &["c"]),
+            // A `$$` without an end is no beginning, on any server that goes on.
+            ("$t$ :a", "$t$ ?", &["a"]),
+            ("$t$ :a $$ :b $$ :c", "$t$ ? $$ ? $$ ?", &["a", "b", "c"]),
+            ("@$a$ = :b, @$a$", "@$a$ = ?, @$a$", &["b"]),
+            ("$a.b$ :c $a.b$", "$a.b$ ? $a.b$", &["c"]),
         ] {
             let names: Vec<String> = names.iter().map(|&name| name.into()).collect();
             assert_eq!(parsed(sql), (rewritten.into(), names), "{sql}");
@@ -208,6 +216,8 @@ mod tests {
             "'\\",
             "/*+ :a */",
             "a$:b",
+            "$$:a$$",
+            "$$ :a ? ' $$",
         ] {
             assert_eq!(parsed(sql), (sql.into(), Vec::new()), "{sql}");
         }
@@ -249,7 +259,7 @@ mod tests {
         }
 
         #[test]
-        fn sql_like_text_is_parsed(sql in "[-:?'\"`\\\\/*!#a=\\n ä]{0,40}") {
+        fn sql_like_text_is_parsed(sql in "[-:?'\"`\\\\/*!#a=\\n ä$]{0,40}") {
             let Ok(named) = NamedSql::parse(&sql) else { return Ok(()) };
             let mut back = named.sql().to_owned();
             if !named.order.is_empty() {

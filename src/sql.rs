@@ -73,11 +73,30 @@ pub(crate) struct Tokens<'s> {
     /// Behind the last token.
     pub(crate) at: usize,
     behind_word: bool,
+    /// A `$$` that has no end: the SQL is for a server to which it is a word.
+    dollars_are_letters: bool,
 }
 
 impl<'s> Tokens<'s> {
     pub(crate) const fn new(sql: &'s [u8]) -> Self {
-        Self { sql, at: 0, behind_word: false }
+        Self { sql, at: 0, behind_word: false, dollars_are_letters: false }
+    }
+
+    /// The length of what stands between two `$$`, or two `$tag$` of the same tag, them included: what
+    /// MySQL has from 8.1 on for routines in other languages. `None` if the word at this place is one.
+    fn dollar_quoted(&mut self, at: usize, rest: &[u8]) -> Option<usize> {
+        let name = rest.strip_prefix(b"$")?;
+        let quote = 2 + name.iter().take_while(|&&byte| is_name(byte)).count();
+        let (quote, body) =
+            rest.split_at_checked(quote).filter(|(quote, _)| quote.ends_with(b"$"))?;
+        // A variable, or the part of a name.
+        let behind = at.checked_sub(1).and_then(|before| self.sql.get(before));
+        if self.dollars_are_letters || matches!(behind, Some(b'@' | b'.')) {
+            return None;
+        }
+        let end = body.windows(quote.len()).position(|end| end == quote);
+        self.dollars_are_letters = end.is_none();
+        end.map(|end| end + 2 * quote.len())
     }
 }
 
@@ -117,12 +136,15 @@ impl Iterator for Tokens<'_> {
                     token = Some(Token::Name(at + 1..at + length));
                     length
                 }
-                [first, ..] if is_word(first) => {
-                    self.behind_word = true;
-                    let length = rest.iter().take_while(|&&byte| is_word(byte)).count();
-                    token = Some(Token::Word(at..at + length));
-                    length
-                }
+                [first, ..] if is_word(first) => match self.dollar_quoted(at, rest) {
+                    Some(length) => length,
+                    None => {
+                        self.behind_word = true;
+                        let length = rest.iter().take_while(|&&byte| is_word(byte)).count();
+                        token = Some(Token::Word(at..at + length));
+                        length
+                    }
+                },
                 _ => 1,
             };
             if token.is_some() {
@@ -175,6 +197,12 @@ mod tests {
             "drop /* the */ schema if exists a",
             "EXECUTE s",
             "EXECUTE IMMEDIATE 'USE a'",
+            "SELECT $$ ; USE a",
+            "SELECT $a; USE b; SELECT $a$",
+            "SELECT @$a$; USE b; SELECT @$a$",
+            "SELECT t.$a$ FROM t; USE b; SELECT t.$a$ FROM t",
+            "SELECT a$b$; USE b; SELECT a$b$",
+            "CREATE FUNCTION f() RETURNS INT LANGUAGE JAVASCRIPT AS $a$ 1 $A$ $a$; USE b",
         ] {
             assert!(can_choose_database(sql), "{sql}");
         }
@@ -187,6 +215,8 @@ mod tests {
             "SELECT `; USE b`",
             "SELECT 1 /* ; USE b */ -- ; USE b",
             "DROP TABLE database_names",
+            "CREATE FUNCTION f() RETURNS INT LANGUAGE JAVASCRIPT AS $$ 1; USE b $$",
+            "CREATE FUNCTION f() RETURNS INT LANGUAGE JAVASCRIPT AS $_1ä$ $$; USE b; $_1ä$",
             "USER",
             "used",
         ] {

@@ -26,7 +26,8 @@ pub enum UsageError {
     /// SQL with parameters was queued behind other commands, and is not prepared yet, or not in the
     /// default database that one of them chooses. Nothing was queued.
     NotPrepared,
-    /// A statement, or another argument, is longer than the protocol can carry.
+    /// A statement, or another argument, is longer than the protocol can carry, or a command may be
+    /// ([`Limits::max_command`](crate::Limits::max_command)).
     TooLong {
         /// What is too long.
         what: &'static str,
@@ -281,6 +282,13 @@ impl fmt::Display for UsageError {
             Self::NotPrepared => f.write_str(
                 "the pipeline cannot prepare a statement behind other commands: prepare it before \
                  them, and behind the reply to a USE",
+            ),
+            // What a field of the protocol holds is less.
+            Self::TooLong { what, max } if *max > u64::from(u16::MAX) => write!(
+                f,
+                "the {what} is longer than the {max} bytes that a command may have: raise \
+                 `Limits::max_command`, which goes up to the protocol's 1 GiB, or send large values by \
+                 `send_long_data`"
             ),
             Self::TooLong { what, max } => {
                 write!(f, "the {what} is longer than the {max} bytes that the protocol can carry")

@@ -68,24 +68,25 @@ fn check_count(statement: usize, given: usize) -> Result<()> {
 }
 
 /// Appends the parameters as COM_STMT_EXECUTE has them between sides that both know query attributes,
-/// and those behind them: always with their number and all types. Not called without any of both.
+/// and those behind them: always with their number and all types, which `types` holds meanwhile, empty at
+/// first. Not called without any of both.
 pub(crate) fn encode_with(
     params: &(impl Params + ?Sized),
     attributes: &QueryAttributes,
+    types: &mut Vec<ParameterType>,
     out: &mut Vec<u8>,
 ) -> Result<()> {
     let own = params.count();
     let count = own.saturating_add(attributes.len());
     Attribute::encode_count(count, out)?;
     let nulls = Parameters::reserve_nulls(count, out)?;
-    let mut types = Vec::new();
     params.visit(&mut |value| {
         let parameter_type = value.parameter_type();
         if parameter_type.is_none() {
             check_null(types.len(), value)?;
             nulls.set(types.len(), out);
         }
-        types.push(parameter_type);
+        types.push(parameter_type.unwrap_or(ParameterType::signed(ColumnType::NULL)));
         Ok(())
     })?;
     check_count(own, types.len())?;
@@ -95,18 +96,18 @@ pub(crate) fn encode_with(
         }
     }
     out.push(1);
-    for parameter_type in &types {
-        let parameter_type = parameter_type.unwrap_or(ParameterType::signed(ColumnType::NULL));
+    for &parameter_type in &*types {
         Attribute { name: b"", parameter_type, value: None }.encode_type(out);
     }
     attributes.iter().for_each(|attribute| attribute.encode_type(out));
     let mut index = 0;
     params.visit(&mut |value| {
+        let now = value.parameter_type();
         // What was said of the values holds only for the same values.
-        if types.get(index) != Some(&value.parameter_type()) {
+        if now != types.get(index).copied().filter(|_| !nulls.is_set(index, out)) {
             return Err(ParamError { index, reason: ValueError::Type }.into());
         }
-        if value.parameter_type().is_some() {
+        if now.is_some() {
             value.write(out).map_err(|reason| ParamError { index, reason })?;
         }
         index += 1;

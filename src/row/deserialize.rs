@@ -9,6 +9,7 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
+use self::only::Only;
 use super::{Cells, OwnedRow, Row, Walk, column_error};
 use crate::columns::ColumnInfo;
 use crate::error::{Error, Result, UsageError, ValueError};
@@ -20,7 +21,9 @@ impl<'r> Row<'r> {
     /// Reads the row as a type that derives serde's `Deserialize`.
     ///
     /// Structs and maps take columns by name; tuples, tuple structs and sequences by place; any
-    /// other type takes the value of the only column. Columns that the type does not know are
+    /// other type takes the value of the only column. An `Option` of one column is `None` for NULL, and
+    /// otherwise its value, or the row if that is to be a struct or a map; of several columns it is always
+    /// `Some`, of a row whose values are all NULL as well. Columns that the type does not know are
     /// skipped, unless it has `deny_unknown_fields`; two columns for one field are an error, and in
     /// a map the last one of a name holds. Names count as they are, letters included.
     ///
@@ -246,6 +249,7 @@ impl<'r> RowDeserializer<'r> {
     }
 }
 
+/// For what has `only`.
 macro_rules! only {
     ($($method:ident)+) => {
         $(fn $method<V: Visitor<'r>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -318,12 +322,17 @@ impl<'r> Deserializer<'r> for RowDeserializer<'r> {
         visitor.visit_newtype_struct(self)
     }
 
-    /// Of one column, the value or NULL; of several, the row.
+    /// A row is always something, unless NULL is all that it is.
     fn deserialize_option<V: Visitor<'r>>(self, visitor: V) -> Result<V::Value, Fault> {
-        if self.row.columns().len() != 1 {
+        if self.row.columns().len() != 1 || matches!(self.keys, Keys::Trial(_)) {
             return visitor.visit_some(self);
         }
-        self.only(|cell| cell.deserialize_option(visitor))
+        let mut null = self.row.cells();
+        let is_null = deserialize_cell(&mut null, |mut cell| cell.take_null())?;
+        match is_null {
+            true => self.only(|cell| cell.deserialize_option(visitor)),
+            false => visitor.visit_some(Only(self)),
+        }
     }
 
     fn deserialize_unit_struct<V: Visitor<'r>>(
@@ -744,6 +753,8 @@ impl<'r> Deserializer<'r> for &mut Elements<'r> {
         unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }
+
+mod only;
 
 #[cfg(test)]
 mod tests;

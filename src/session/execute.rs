@@ -58,10 +58,12 @@ fn encode_parameters(
     out: &mut Vec<u8>,
 ) -> Result<()> {
     let Some(attributes) = attributes else { return encode(params, types, taken, out) };
-    // The types are sent every time.
     types.clear();
     if params.count() == 0 && attributes.is_empty() {
         return Ok(());
     }
-    encode_with(params, attributes, out)
+    let encoded = encode_with(params, attributes, types, out);
+    // They are sent every time: only their memory is used again.
+    types.clear();
+    encoded
 }

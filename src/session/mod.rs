@@ -345,11 +345,11 @@ impl Session {
     pub async fn reset(&mut self) -> Result<()> {
         self.settle().await?;
         self.connection.reset_connection()?;
+        let statements = self.forget_statements();
         self.set_query_attributes(QueryAttributes::default());
         let config = Arc::clone(&self.config);
         self.setup_due = true;
         let parts = self.begin_setup(after_reset(&config, self.is_mariadb()))?;
-        let statements = self.forget_statements();
         if std::mem::take(&mut self.guarded) != Guarded::Nothing {
             // Should the server refuse, or nobody wait for its answer, the guard counts as dropped.
             self.rollback = Some(0);

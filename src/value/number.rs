@@ -594,7 +594,6 @@ mod tests {
         assert_eq!(read_binary(&[0xFF, 0xFF, 0x7F, 0], ColumnType::INT24), Ok(8_388_607_i32));
         assert_eq!(read_binary(&[0, 0, 0, 0, 0, 0, 0, 0x80], ColumnType::LONGLONG), Ok(i64::MIN));
         assert_eq!(read_binary::<u64>(&[0xFF; 8], ColumnType::LONGLONG), Err(ValueError::Range));
-        assert_eq!(read_binary(&[0x6B, 8], ColumnType::YEAR), Ok(2155_u16));
         assert_eq!(read_binary::<i64>(&[1, 2, 3], ColumnType::LONG), Err(ValueError::Malformed));
     }
 
@@ -634,5 +633,9 @@ mod tests {
         let flags = ColumnFlags::UNSIGNED;
         assert_eq!(read_flagged(b"0000", ColumnType::YEAR, 63, flags), Ok(0_u16));
         assert_eq!(read_flagged(b"2155", ColumnType::YEAR, 63, flags), Ok(2155_u16));
+        assert_eq!(read_flagged(b"0000", ColumnType::YEAR, 63, flags), Ok("0000".to_owned()));
+        assert_eq!(read_binary(&[0, 0], ColumnType::YEAR), Ok(0_u16));
+        assert_eq!(read_binary(&[0x6B, 8], ColumnType::YEAR), Ok(2155_u16));
+        assert_eq!(read_binary(&[0, 0], ColumnType::YEAR), Ok("0000".to_owned()));
     }
 }

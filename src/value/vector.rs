@@ -80,6 +80,14 @@ mod tests {
         }
         assert_eq!(read(&bytes[..3], ColumnType::VECTOR), Ok(bytes[..3].to_vec()));
         assert_eq!(vectors(&bytes, ColumnType::GEOMETRY), Err(ValueError::Type));
+        // A geometry is its bytes, however few.
+        for length in 0..=5 {
+            let geometry = read(&bytes[..length], ColumnType::GEOMETRY);
+            assert_eq!(geometry, Ok(bytes[..length].to_vec()));
+            assert_eq!(read_binary(&bytes[..length], ColumnType::GEOMETRY), geometry);
+            let text = read::<String>(&bytes[..length], ColumnType::GEOMETRY);
+            assert_eq!(text, Err(ValueError::Type));
+        }
         assert_eq!(vectors(&bytes, ColumnType::VAR_STRING), Err(ValueError::Type));
         let sent = [&[8][..], &bytes].concat();
         assert_eq!(written(&vector), sent);

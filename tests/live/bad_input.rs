@@ -1,10 +1,10 @@
 //! What a caller can do wrong with statements and values: one clear sentence each, and the session is
 //! usable behind it.
 
-use mywire::{Date, DateTime, LongData, NamedSql, Row, Sent, Session, Time, ToValue};
+use mywire::{Date, DateTime, Limits, LongData, NamedSql, Row, Sent, Session, Time, ToValue};
 
 use crate::each_server;
-use crate::target::usable;
+use crate::target::{connect, usable};
 
 /// The sentence of an error that is the caller's, after which the session answers as before.
 async fn told<T>(session: &mut Session, result: mywire::Result<T>) -> String {
@@ -56,6 +56,33 @@ fn e88_wrong_numbers_of_parameters() {
              `LongData`, through a statement of the same fetch size"
         );
         assert_eq!(s.fetch_one::<i64>(&statement, (7,)).await.unwrap(), 7);
+    });
+}
+
+/// T-20: what is longer than a command may be is not begun, whatever it is made of.
+#[test]
+fn t20_values_that_are_too_long() {
+    each_server(async |target| {
+        let config = target.local_config().limits(Limits::default().max_command(128 << 10));
+        let mut session = connect(&config).await;
+        let s = &mut session;
+        let statement = s.prepare("SELECT LENGTH(?) + LENGTH(?)").await.unwrap();
+        let half = "x".repeat(70_000);
+        let (long, fits) = ("x".repeat(128 << 10), "x".repeat(60_000));
+        for values in [(&*long, ""), (&*half, &*half)] {
+            let result = s.execute(&statement, values).await;
+            assert_eq!(
+                told_at_once(s, result).await,
+                "the parameter list is longer than the 131072 bytes that a command may have: raise \
+                 `Limits::max_command`, which goes up to the protocol's 1 GiB, or send large values by \
+                 `send_long_data`"
+            );
+            assert_eq!(s.fetch_one::<i64>(&statement, (&*fits, &*fits)).await.unwrap(), 120_000);
+        }
+        // The way out.
+        assert_eq!(s.send_long_data(&statement, 0, long.as_bytes()).await.unwrap(), 128 << 10);
+        let sum: i64 = s.fetch_one(&statement, (LongData, "yz")).await.unwrap();
+        assert_eq!(sum, (128 << 10) + 2);
     });
 }
 

@@ -6,7 +6,7 @@ use mywire::{Error, LongData, Session, Statement};
 use tokio::io::AsyncReadExt;
 
 use crate::each_server;
-use crate::target::code;
+use crate::target::{code, exclusively};
 
 const SQL: &str = "SELECT CONCAT(?, '|', ?)";
 
@@ -26,6 +26,56 @@ fn usage<T: std::fmt::Debug>(result: Result<T>) -> UsageError {
         Error::Usage(error) => error,
         error => panic!("{error}"),
     }
+}
+
+/// E-82: what is wrong with long data is told by the execution, and nothing of them is left behind it.
+#[test]
+fn e82_the_execution_tells_what_is_wrong() {
+    each_server(async |target| {
+        let mut lock = exclusively(target, "max_allowed_packet").await;
+        let limit: u64 = lock.fetch_one("SELECT @@GLOBAL.max_allowed_packet", ()).await.unwrap();
+        let set = |to: u64| format!("SET GLOBAL max_allowed_packet = {to}");
+        // Sessions take the value when they are opened: it is low for no longer than that.
+        lock.execute(&set(1 << 20), ()).await.unwrap();
+        let session = Session::connect_with(&target.local_config()).await;
+        lock.execute(&set(limit), ()).await.unwrap();
+        drop(lock);
+        let mut session = session.unwrap();
+        target.database(&mut session).await;
+        session.execute("SET sql_mode = 'STRICT_ALL_TABLES'", ()).await.unwrap();
+        session.execute("CREATE TABLE t (id INT PRIMARY KEY, b VARBINARY(9))", ()).await.unwrap();
+        session.execute("INSERT INTO t VALUES (1, 'first')", ()).await.unwrap();
+        let insert = session.prepare("INSERT INTO t VALUES (?, ?)").await.unwrap();
+        let mut id = 1;
+        for (key, length, reset, expected) in [
+            (1, 5, false, 1062),
+            (1, 5, true, 1062),
+            (9, 10, false, 1406),
+            // Beyond the server's limit for all pieces together.
+            (9, 2 << 20, false, 1105),
+            (9, 2 << 20, true, 1105),
+        ] {
+            let value = vec![b'l'; length];
+            session.send_long_data(&insert, 1, &value[..]).await.unwrap();
+            assert_eq!(code(session.execute(&insert, (key, LongData)).await), expected, "{length}");
+            if reset {
+                session.reset_statement(&insert).await.unwrap();
+            }
+            for own in [false, true] {
+                id += 1;
+                match own {
+                    true => session.execute(&insert, (id, "own")).await.unwrap(),
+                    false => {
+                        session.send_long_data(&insert, 1, &b"long"[..]).await.unwrap();
+                        session.execute(&insert, (id, LongData)).await.unwrap()
+                    }
+                };
+                let sql = format!("SELECT b FROM t WHERE id = {id}");
+                let held: String = session.fetch_one(&sql, ()).await.unwrap();
+                assert_eq!(held, if own { "own" } else { "long" }, "{length}");
+            }
+        }
+    });
 }
 
 /// K-17: an execution without long data gets its own values, whatever was sent before.

@@ -1,13 +1,23 @@
 //! Random values of every type through parameters and both protocols.
+//!
+//! The seed of a run that failed is told, and kept in `random-seeds.txt` next to this file, whose seeds
+//! come first in every run; `MYWIRE_TEST_SEED` asks for one of them alone.
+
+use std::collections::hash_map::RandomState;
+use std::fs::OpenOptions;
+use std::hash::BuildHasher;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use mywire::{Date, DateTime, OwnedRow, Session, Time, Value};
 use proptest::collection::vec;
 use proptest::num::{f32, f64};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::each_server;
+use crate::target::Target;
 use crate::values::lenient;
 
 /// How many rows are written to each server.
@@ -123,46 +133,96 @@ async fn columns(session: &mut Session) -> Vec<Column> {
 
 #[test]
 fn random_values_of_every_type_come_back() {
+    let seeds = seeds();
     each_server(async |target| {
-        let mut session = lenient(target).await;
-        let columns = columns(&mut session).await;
-        let types: Vec<String> =
-            columns.iter().enumerate().map(|(i, (sql, _))| format!("c{i} {sql}")).collect();
-        let create =
-            format!("CREATE TEMPORARY TABLE live_r (id INT PRIMARY KEY, {})", types.join(", "));
-        session.execute(&create, ()).await.unwrap();
-        let marks = vec!["?"; columns.len() + 1].join(", ");
-        let insert =
-            session.prepare(&format!("INSERT INTO live_r VALUES ({marks})")).await.unwrap();
-        let mut runner = TestRunner::default();
-        let mut written = Vec::new();
-        for id in 0..ROWS {
-            let mut row = vec![Value::Int(i64::try_from(id).unwrap())];
-            for (_, strategy) in &columns {
-                row.push(strategy.new_tree(&mut runner).unwrap().current());
-            }
-            let done = session.execute(&insert, &row).await;
-            done.unwrap_or_else(|error| panic!("{row:?}: {error}"));
-            written.push(row);
-        }
-        let select = "SELECT * FROM live_r ORDER BY id";
-        let text: Vec<OwnedRow> = session.fetch_all(select, ()).await.unwrap();
-        let statement = session.prepare(select).await.unwrap();
-        let binary: Vec<OwnedRow> = session.fetch_all(&statement, ()).await.unwrap();
-        assert_eq!((text.len(), binary.len()), (ROWS, ROWS));
-        for ((text, binary), written) in text.iter().zip(&binary).zip(&written) {
-            for (column, value) in written.iter().enumerate() {
-                let sql_type = column.checked_sub(1).map_or("INT", |column| columns[column].0);
-                let place = format!("{sql_type}: {value:?}");
-                assert_eq!(&binary.get::<Value>(column).unwrap(), value, "{place}, binary");
-                // A FLOAT's text has six digits.
-                if matches!(value, Value::Float(_)) {
-                    continue;
-                }
-                assert_eq!(&text.get::<Value>(column).unwrap(), value, "{place}, text");
-                let strings = [text, binary].map(|row| row.get::<Option<String>>(column).ok());
-                assert_eq!(strings[0], strings[1], "{place}, as String");
-            }
+        for &seed in &seeds {
+            let told = Told(seed);
+            values_come_back(target, seed).await;
+            drop(told);
         }
     });
+}
+
+fn seeds() -> Vec<u64> {
+    if let Ok(seed) = std::env::var(VARIABLE) {
+        return vec![seed.parse().unwrap_or_else(|_| panic!("{VARIABLE} is a number"))];
+    }
+    let mut seeds: Vec<u64> = std::fs::read_to_string(kept())
+        .unwrap()
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.parse().unwrap())
+        .collect();
+    seeds.sort_unstable();
+    seeds.dedup();
+    seeds.push(RandomState::new().hash_one(0));
+    seeds
+}
+
+const VARIABLE: &str = "MYWIRE_TEST_SEED";
+
+fn kept() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/live/random-seeds.txt")
+}
+
+/// Tells of the seed, and keeps it, if its run fails.
+struct Told(u64);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        let Self(seed) = self;
+        // Not `eprintln!`: a seed that was captured is lost.
+        let _ = writeln!(std::io::stderr(), "repeat the random values: {VARIABLE}={seed}");
+        if std::env::var_os(VARIABLE).is_none() {
+            let file = OpenOptions::new().append(true).open(kept());
+            let _ = file.and_then(|mut file| file.write_all(format!("{seed}\n").as_bytes()));
+        }
+    }
+}
+
+async fn values_come_back(target: &Target, seed: u64) {
+    let mut session = lenient(target).await;
+    let columns = columns(&mut session).await;
+    let types: Vec<String> =
+        columns.iter().enumerate().map(|(i, (sql, _))| format!("c{i} {sql}")).collect();
+    let create =
+        format!("CREATE TEMPORARY TABLE live_r (id INT PRIMARY KEY, {})", types.join(", "));
+    session.execute(&create, ()).await.unwrap();
+    let marks = vec!["?"; columns.len() + 1].join(", ");
+    let insert = session.prepare(&format!("INSERT INTO live_r VALUES ({marks})")).await.unwrap();
+    let bytes = [seed.to_le_bytes(); 4].concat();
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let mut written = Vec::new();
+    for id in 0..ROWS {
+        let mut row = vec![Value::Int(i64::try_from(id).unwrap())];
+        for (_, strategy) in &columns {
+            row.push(strategy.new_tree(&mut runner).unwrap().current());
+        }
+        let done = session.execute(&insert, &row).await;
+        done.unwrap_or_else(|error| panic!("{row:?}: {error}"));
+        written.push(row);
+    }
+    let select = "SELECT * FROM live_r ORDER BY id";
+    let text: Vec<OwnedRow> = session.fetch_all(select, ()).await.unwrap();
+    let statement = session.prepare(select).await.unwrap();
+    let binary: Vec<OwnedRow> = session.fetch_all(&statement, ()).await.unwrap();
+    assert_eq!((text.len(), binary.len()), (ROWS, ROWS));
+    for ((text, binary), written) in text.iter().zip(&binary).zip(&written) {
+        for (column, value) in written.iter().enumerate() {
+            let sql_type = column.checked_sub(1).map_or("INT", |column| columns[column].0);
+            let place = format!("{sql_type}: {value:?}");
+            assert_eq!(&binary.get::<Value>(column).unwrap(), value, "{place}, binary");
+            // A FLOAT's text has six digits.
+            if matches!(value, Value::Float(_)) {
+                continue;
+            }
+            assert_eq!(&text.get::<Value>(column).unwrap(), value, "{place}, text");
+            let strings = [text, binary].map(|row| row.get::<Option<String>>(column).ok());
+            assert_eq!(strings[0], strings[1], "{place}, as String");
+        }
+    }
 }

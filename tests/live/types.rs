@@ -144,14 +144,14 @@ const MYSQL: &[Column] = &[
 ];
 const MARIADB: &[Column] = &[
     // An alias of LONGTEXT that is checked.
-    column("JSON", "TEXT", &[("'{\"a\": [1, null]}'", Text("{\"a\": [1, null]}"))]),
+    column("JSON", "JSON", &[("'{\"a\": [1, null]}'", Text("{\"a\": [1, null]}"))]),
     column(
         "UUID",
-        "CHAR",
+        "UUID",
         &[("'123e4567-e89b-12d3-a456-426655440000'", Text("123e4567-e89b-12d3-a456-426655440000"))],
     ),
-    column("INET6", "CHAR", &[("'2001:db8::ff00:42:8329'", Text("2001:db8::ff00:42:8329"))]),
-    column("INET4", "CHAR", &[("'192.0.2.33'", Text("192.0.2.33"))]),
+    column("INET6", "INET6", &[("'2001:db8::ff00:42:8329'", Text("2001:db8::ff00:42:8329"))]),
+    column("INET4", "INET4", &[("'192.0.2.33'", Text("192.0.2.33"))]),
 ];
 const MARIADB_VECTOR: &[Column] =
     &[column("VECTOR(2)", "VARBINARY", &[("VEC_FromText('[1,-2]')", Hex("0000803F000000C0"))])];

@@ -125,6 +125,50 @@ fn tuples_sequences_and_single_values_go_by_place() {
     assert!(error::<u64>(&numbers).contains("has 3 columns"));
 }
 
+#[test]
+fn an_option_is_null_or_the_value_or_the_row() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct One {
+        a: u8,
+    }
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Wrapped(One);
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Two {
+        a: Option<u8>,
+        b: Option<String>,
+    }
+    let five = row(&[(b"a", ColumnType::LONG, Some(b"5"))]);
+    let null = row(&[(b"a", ColumnType::LONG, None)]);
+    // Again and again: as it is told the names, and as it is told the places.
+    for _ in 0..3 {
+        assert_eq!(five.deserialize::<Option<One>>().unwrap(), Some(One { a: 5 }));
+        assert_eq!(null.deserialize::<Option<One>>().unwrap(), None);
+        assert_eq!(five.deserialize::<Option<Wrapped>>().unwrap(), Some(Wrapped(One { a: 5 })));
+        assert_eq!(five.deserialize::<Option<Option<One>>>().unwrap(), Some(Some(One { a: 5 })));
+        assert_eq!(five.deserialize::<Option<Id>>().unwrap(), Some(Id(5)));
+        let map: Option<BTreeMap<String, u8>> = five.deserialize().unwrap();
+        assert_eq!(map, Some(BTreeMap::from([("a".into(), 5)])));
+    }
+    let bytes = row(&[(b"a", ColumnType::BLOB, Some(b"\x01\x02"))]);
+    assert_eq!(bytes.deserialize::<Option<Vec<u8>>>().unwrap(), Some(vec![1, 2]));
+    assert_eq!(bytes.deserialize::<Option<[u8; 2]>>().unwrap(), Some([1, 2]));
+    assert_eq!(bytes.deserialize::<Option<(u8, u8)>>().unwrap(), Some((1, 2)));
+    let size = row(&[(b"a", ColumnType::VAR_STRING, Some(b"small"))]);
+    assert_eq!(size.deserialize::<Option<Size>>().unwrap(), Some(Size::Small));
+    let said = error::<Option<One>>(&row(&[(b"a", ColumnType::LONG, Some(b"300"))]));
+    assert!(said.starts_with("column 0 `a` (INT) cannot be read as `u8`"), "{said}");
+    let said = error::<Option<One>>(&row(&[(b"b", ColumnType::LONG, Some(b"5"))]));
+    assert_eq!(said, "the row cannot be deserialized: missing field `a`; the columns are: `b`");
+    // Several columns are a row, whatever they hold.
+    let nulls = row(&cells(None, None));
+    for _ in 0..3 {
+        let two = nulls.deserialize::<Option<Two>>().unwrap();
+        assert_eq!(two, Some(Two { a: None, b: None }));
+    }
+    assert!(error::<Option<u8>>(&nulls).contains("has 2 columns"));
+}
+
 fn cells<'c>(a: Option<&'c [u8]>, b: Option<&'c [u8]>) -> [Cell<'c>; 2] {
     [(b"a", ColumnType::LONG, a), (b"b", ColumnType::VAR_STRING, b)]
 }
