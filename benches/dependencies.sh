@@ -20,6 +20,7 @@ printf '%-52s %s\n' \
   '--no-default-features --features rsa' "$(count --no-default-features --features rsa)" \
   'default features' "$(count)" \
   'default features and cli' "$(count --features cli)" \
+  '--features full' "$(count --features full)" \
   '--all-features' "$(count --all-features)"
 
 echo
@@ -31,7 +32,7 @@ added() {
   printf '%-20s +%s\n' "$1" "$((all - before))"
 }
 for feature in tokio blocking tls,ring tls,aws-lc-rs tls,graviola codec tracing compress simdutf8 rsa ed25519 parsec \
-  chrono time jiff uuid rust_decimal bigdecimal serde_json serde login-path; do
+  chrono time jiff uuid rust_decimal bigdecimal serde_json serde login-path full; do
   added "$feature" ''
 done
 added stream tokio

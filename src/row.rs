@@ -60,6 +60,11 @@ impl<'r> Row<'r> {
         cells.read()
     }
 
+    /// [`get`](Self::get) by the name that it has where `get` panics. Neither does here.
+    pub fn try_get<T: FromValue<'r>>(&self, column: impl ColumnIndex) -> Result<T> {
+        self.get(column)
+    }
+
     /// One value's bytes as they came, `None` for NULL: the text that the server shows.
     pub fn raw(&self, column: impl ColumnIndex) -> Result<Option<&'r [u8]>> {
         let index = column.position(self.columns)?;
@@ -415,6 +420,11 @@ impl OwnedRow {
     /// See [`Row::get`].
     pub fn get<'r, T: FromValue<'r>>(&'r self, column: impl ColumnIndex) -> Result<T> {
         self.as_row().get(column)
+    }
+
+    /// See [`Row::try_get`].
+    pub fn try_get<'r, T: FromValue<'r>>(&'r self, column: impl ColumnIndex) -> Result<T> {
+        self.get(column)
     }
 
     /// The row's columns.

@@ -30,13 +30,9 @@ fn a_session_killed_in_the_middle_of_a_statement_may_have_run_it() {
         });
         let mut watcher = Session::connect(&server.url).unwrap();
         loop {
-            let sql = "SHOW PROCESSLIST";
-            let found = watcher.query(sql, ()).unwrap().into_iter().any(|row| {
-                let row = row.unwrap();
-                let info: Option<String> = row.get("Info").unwrap();
-                row.get::<u64>("Id").unwrap() == id
-                    && info.is_some_and(|info| info.starts_with("DO SLEEP"))
-            });
+            let sql = "SELECT COUNT(*) FROM information_schema.processlist \
+                       WHERE id = ? AND info LIKE 'DO SLEEP%'";
+            let found = watcher.fetch_one::<u64>(sql, (id,)).unwrap() == 1;
             if found {
                 break;
             }
