@@ -375,11 +375,16 @@ impl Config {
     }
 
     /// Whether to ask the server, when connecting, for its unique id and for the session's true id;
-    /// `false` by default. Cost: one round trip of the connect.
+    /// `false` by default. Cost: one round trip of the connect, and one statement more in the write
+    /// of each reset and change of the user, behind which a proxy can have another session.
     ///
     /// Killing a statement needs to know whom: the greeting's id and our port do where the server
     /// is reached directly. Behind a proxy or a load balancer both can be others, and then a
     /// statement is killed only if it was asked before.
+    ///
+    /// Not for a proxy that lends its sessions with the server to whoever has a statement (ProxySQL
+    /// with multiplexing, MySQL Router with connection sharing): by the time of the kill the session
+    /// can be another client's of the same account. Without this option nothing is killed there.
     pub fn identify(mut self, identify: bool) -> Self {
         self.identify = identify;
         self

@@ -113,10 +113,14 @@ impl Error {
 
     /// Whether the same command, on a new session if this one is dead, can be tried again without
     /// the risk of executing it twice, and has a chance.
+    ///
+    /// A login that was refused has none, nor has a peer that does not speak the protocol; a server
+    /// that is full, starting or shutting down has.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Io(_) | Self::Protocol(_) | Self::Timeout(_) => self.was_sent() == Sent::No,
+            Self::Io(_) | Self::Timeout(_) => self.was_sent() == Sent::No,
+            Self::Protocol(error) => error.is_retryable(),
             Self::Server(error) => error.is_retryable(),
             Self::Usage(error) => error.is_retryable(),
             Self::Bulk(bulk) => bulk.is_first() && bulk.error.is_retryable(),
@@ -358,6 +362,27 @@ mod tests {
         // With all that is in it, and the SQLSTATE as text.
         let parts = format!("{error:#?}");
         assert!(parts.starts_with("Server(\n") && parts.contains("sqlstate: \"23000\""), "{parts}");
+    }
+
+    #[test]
+    fn t98_only_a_peer_that_speaks_the_protocol_is_tried_again() {
+        use ProtocolErrorKind as Kind;
+        let error = |kind, sent| Error::from(ProtocolError::new(kind, sent));
+        for kind in [
+            Kind::NotMySql("it speaks first and says nothing"),
+            Kind::ServerTooOld,
+            Kind::EmptyPacket,
+            Kind::UnsolicitedInfile,
+            Kind::OutOfOrder { expected: 0, found: 1 },
+            Kind::Limit { limit: "max_columns", value: 4096 },
+        ] {
+            assert!(!error(kind, Sent::No).is_retryable(), "{kind:?}");
+        }
+        let lost = [Lost::BeforeGreeting, Lost::Login, Lost::Idle].map(Kind::ConnectionLost);
+        for kind in lost.into_iter().chain([Kind::Unsolicited, Kind::Dead]) {
+            assert!(error(kind, Sent::No).is_retryable(), "{kind:?}");
+            assert!(!error(kind, Sent::Maybe).is_retryable(), "{kind:?}");
+        }
     }
 
     #[test]

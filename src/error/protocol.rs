@@ -113,6 +113,14 @@ impl ProtocolError {
     pub const fn kind(&self) -> ProtocolErrorKind {
         self.kind
     }
+
+    pub(crate) const fn is_retryable(&self) -> bool {
+        use ProtocolErrorKind as Kind;
+        // Who breaks the protocol does so again.
+        let by_chance =
+            matches!(self.kind, Kind::ConnectionLost(_) | Kind::Unsolicited | Kind::Dead);
+        by_chance && matches!(self.sent, Sent::No)
+    }
 }
 
 impl From<DecodeError> for ProtocolErrorKind {

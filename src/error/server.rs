@@ -164,8 +164,22 @@ impl ServerError {
     }
 
     pub(crate) const fn is_retryable(&self) -> bool {
-        matches!(self.sent, Sent::No)
-            || matches!(self.kind(), ServerErrorKind::Deadlock | ServerErrorKind::LockWaitTimeout)
+        use ServerErrorKind as Kind;
+        match (self.kind(), self.sent) {
+            (Kind::Deadlock | Kind::LockWaitTimeout, _) => true,
+            // The server has no room, or ended the session while nothing was asked for.
+            (
+                Kind::TooManyConnections
+                | Kind::Shutdown
+                | Kind::SessionKilled
+                | Kind::IdleTimeout
+                | Kind::ConnectionClosed,
+                Sent::No,
+            ) => true,
+            (_, Sent::No) => is_not_ready(self.code),
+            // Of a login that is refused the next try would be, too, and may lock the account (T-98).
+            _ => false,
+        }
     }
 }
 
@@ -223,6 +237,12 @@ impl std::error::Error for ServerError {}
 /// The numbers with which the connection ends.
 const fn closes_connection(code: u16) -> bool {
     matches!(code, 1053 | 1079 | 1080 | 1152..=1161 | 1184 | 1927 | 3169 | 4031)
+}
+
+/// The numbers with which a server lets nobody in for the moment: out of memory or threads, offline,
+/// or a node of a cluster that has not joined yet.
+const fn is_not_ready(code: u16) -> bool {
+    matches!(code, 1037 | 1041 | 1047 | 1135 | 3032 | 3168)
 }
 
 /// The message as text, cut at a character's boundary.
@@ -294,6 +314,29 @@ mod tests {
         }
         for code in [1205, 1213] {
             assert!(error(code, b"").is_retryable(), "{code}");
+        }
+    }
+
+    /// Without a byte of a command sent: in answer to a login, or unasked.
+    #[test]
+    fn t98_a_refused_login_is_not_to_be_tried_again() {
+        let of_login = |code| {
+            let context = Context { sent: Sent::No, fatal: true, verified: true, max_message: 64 };
+            ServerError::new(&ErrPacket { code, sqlstate: None, message: b"" }, context)
+        };
+        for code in [
+            // The account, its password, its rights, its database, and where it may come from.
+            1044, 1045, 1049, 1130, 1142, 1227, 1698, 1820, 1862, 3118, 3955, 4151, 1129,
+            // What client and server do not agree on.
+            1043, 1251, 1524, 3159, 4150, 1153, 1064, 2006, 65_535,
+        ] {
+            assert!(!of_login(code).is_retryable(), "{code}");
+        }
+        for code in [1040, 1203, 1226, 1053, 1037, 1041, 1135, 1047, 3032, 3168] {
+            assert!(of_login(code).is_retryable(), "{code}: there is no room now");
+        }
+        for code in [4031, 1927, 3169, 1053, 1158, 1184] {
+            assert!(of_login(code).is_retryable(), "{code}: the session ended while idle");
         }
     }
 

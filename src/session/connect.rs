@@ -4,7 +4,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::cancel::{IDENTIFY, read_identity};
 use super::clock::{Alarm, Clock};
 use super::leave::Absorbing;
 use super::lifeline::Lifeline;
@@ -196,14 +195,7 @@ impl Session {
         while self.step().await? != Step::Connected {}
         let config = Arc::clone(&self.config);
         let parts = self.begin_setup(setup::after_login(&config, self.is_mariadb()))?;
-        if config.identify {
-            self.connection.query(IDENTIFY.as_bytes())?;
-        }
-        self.finish_setup(parts).await?;
-        if config.identify {
-            self.identity = Some(read_identity(self).await?);
-        }
-        Ok(())
+        self.finish_setup(parts).await
     }
 }
 

@@ -87,6 +87,18 @@ impl Route {
         }
     }
 
+    /// The same way to a session that the server knows as `identity`.
+    pub(super) fn known_as(&self, identity: Option<Identity>) -> Self {
+        Self {
+            login: self.login.clone(),
+            address: self.address.clone(),
+            config: self.config.clone(),
+            peer: self.peer.clone(),
+            known: Known { identity, ..self.known.clone() },
+            ..*self
+        }
+    }
+
     /// The configuration of the second connection: it needs nothing but the server's answers.
     pub(super) fn config(config: &Config) -> Config {
         let mut config = config.clone();

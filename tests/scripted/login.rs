@@ -469,7 +469,7 @@ fn t12_an_account_that_does_not_exist_looks_like_a_wrong_password() {
         assert_eq!(format!("{direct:#?}"), format!("{switched:#?}"));
         let server = direct.as_server().unwrap();
         assert_eq!(server.kind(), ServerErrorKind::AccessDenied);
-        assert!(direct.is_fatal());
+        assert!(direct.is_fatal() && !direct.is_retryable());
     });
 }
 

@@ -5,6 +5,8 @@
 #![cfg(all(feature = "tokio", any(feature = "ring", feature = "aws-lc-rs", feature = "graviola")))]
 #![allow(missing_docs, unreachable_pub, reason = "a test target has no callers")]
 
+#[path = "../pool/listener.rs"]
+mod listener;
 #[path = "../support/metered.rs"]
 mod metered;
 #[path = "../support/scripted.rs"]
@@ -17,6 +19,7 @@ mod framing;
 mod greeting;
 mod infile;
 mod infile_unasked;
+mod kill_route;
 mod leaving;
 mod left;
 mod limits;

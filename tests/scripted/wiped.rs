@@ -4,8 +4,26 @@ use counting_alloc::{sightings, watch_for};
 use mywire::proto::{Login, Step, Transport};
 use mywire::wire::Capabilities;
 use mywire::{Config, Secret};
+use sha1::Sha1;
+#[cfg(any(feature = "ed25519", feature = "parsec"))]
+use sha2::Sha512;
+use sha2::{Digest, Sha256};
 
 use crate::scripted::*;
+
+/// As openssl writes it and a server sends it.
+#[cfg(feature = "rsa")]
+const PUBLIC_PEM: &str = "\
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAxmIbriTdgal3ZE8QJqRO
+H1mXJ/2RxkhPKlL1XeyIf6fDkPXyMw1L7rmHvfAwdDJvY3WFNIqO5y52+25lWF0u
+ajpg2fzWyw2eUYgO33OzYPUAruPHEtBQUaWzOZ79jZ3gR1yWUVNSzw5IHZuFQhCW
+oO6oFzlOheLDHKWjCZR1PfpeRZ0ueiKUa1QLEQ1wsGUnEmkRLRC8olA6m/ImxUwM
+ZGAvILFCgL2VPZrFV2iCg4kVvzCx6EE51SNFeBvui8SKF3QLUCkbtaCpvV7RHH9+
+DRi8wKa5ijOCEHNRWdEkrnUbHPK9v4+rCm5OupRDzbzil7zFeDzXH8dQkprYe98D
+PQIDAQAB
+-----END PUBLIC KEY-----
+";
 
 /// The password in memory of this test's own, which it never frees while it looks.
 fn password() -> Vec<u8> {
@@ -15,7 +33,11 @@ fn password() -> Vec<u8> {
 }
 
 fn left_behind(test: impl FnOnce()) -> usize {
-    watch_for(PASSWORD.as_bytes());
+    left_of(PASSWORD.as_bytes(), test)
+}
+
+fn left_of(needle: &'static [u8], test: impl FnOnce()) -> usize {
+    watch_for(needle);
     test();
     let found = sightings();
     watch_for(&[]);
@@ -53,6 +75,147 @@ fn t81_secrets_and_configurations_are_wiped() {
         let wrong = format!("mysql://app:{PASSWORD}@localhost{tail}");
         assert_eq!(left_behind(|| drop(wrong.parse::<Config>().unwrap_err())), 0, "{tail}");
     }
+}
+
+/// A secret that is made of the password, to be looked for: it is never freed.
+fn secret(bytes: &[u8]) -> &'static [u8] {
+    Box::leak(bytes.into())
+}
+
+/// A login by what a server asks for, one packet after the other; the connection goes with it.
+fn answers(transport: Transport, asked: &[Vec<u8>]) {
+    let mut login = Login::new("app", password());
+    login.transport = transport;
+    login.policy = login.policy.fetch_server_public_key(true);
+    let mut bare = Bare::new(login);
+    bare.written = Vec::with_capacity(1 << 16);
+    bare.feed(Packets::new(Capabilities::NONE, 0).greeting(&mysql()).bytes()).unwrap();
+    let mut sequence = 2;
+    for payload in asked {
+        let before = bare.written.len();
+        let packet = Packets::new(Capabilities::NONE, sequence).payload(payload);
+        bare.feed(packet.bytes()).unwrap_or_else(|error| panic!("{error}: {payload:?}"));
+        assert!(bare.written.len() > before, "no answer to {payload:?}");
+        sequence += 2;
+    }
+    assert!(!takes_written(&mut bare), "the password was shown");
+    let ok = Packets::new(bare.connection.capabilities(), sequence).ok();
+    assert_eq!(bare.feed(ok.bytes()).unwrap(), [Step::Connected]);
+}
+
+fn switch(plugin: &str, data: &[u8]) -> Vec<u8> {
+    [b"\xFE", plugin.as_bytes(), b"\0", data].concat()
+}
+
+fn more(data: &[u8]) -> Vec<u8> {
+    [b"\x01", data].concat()
+}
+
+/// The nonce that the hashes and RSA take in.
+const TWENTY: &[u8; 20] = b"aaaaaaaabbbbbbbbcccc";
+
+/// Who has the password's hash can go on as if it were the password (native), or try passwords
+/// against it.
+#[test]
+fn t81_hashes_of_the_password_are_wiped() {
+    let native = switch("mysql_native_password", &[&TWENTY[..], b"\0"].concat());
+    let sha1 = Sha1::digest(PASSWORD);
+    for needle in [secret(PASSWORD.as_bytes()), secret(&sha1), secret(&Sha1::digest(sha1))] {
+        let login = || answers(Transport::Network, std::slice::from_ref(&native));
+        assert_eq!(left_of(needle, login), 0);
+    }
+    let caching = switch("caching_sha2_password", &[&TWENTY[..], b"\0"].concat());
+    let sha256 = Sha256::digest(PASSWORD);
+    for needle in [secret(PASSWORD.as_bytes()), secret(&sha256), secret(&Sha256::digest(sha256))] {
+        let login = || answers(Transport::Network, std::slice::from_ref(&caching));
+        assert_eq!(left_of(needle, login), 0);
+    }
+}
+
+/// What RSA encrypts is the password under a mask that everybody saw.
+#[cfg(feature = "rsa")]
+#[test]
+fn t81_what_rsa_encrypts_is_wiped() {
+    let nonce = [&TWENTY[..], b"\0"].concat();
+    let terminated = [PASSWORD.as_bytes(), b"\0"].concat();
+    let masked: Vec<u8> =
+        terminated.iter().zip(TWENTY.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
+    let key = more(PUBLIC_PEM.as_bytes());
+    for asked in [
+        vec![switch("sha256_password", &nonce), key.clone()],
+        vec![switch("caching_sha2_password", &nonce), more(&[4]), key],
+    ] {
+        for needle in [secret(PASSWORD.as_bytes()), secret(&masked)] {
+            assert_eq!(left_of(needle, || answers(Transport::Network, &asked)), 0);
+        }
+    }
+}
+
+/// The key that an account of MariaDB signs with: a hash of the seed, whose halves are the scalar
+/// and what the signature's secret is made with.
+#[cfg(any(feature = "ed25519", feature = "parsec"))]
+fn halves(seed: &[u8]) -> [&'static [u8]; 2] {
+    let hash = Sha512::digest(seed);
+    let mut scalar = hash[..32].to_vec();
+    scalar[0] &= 248;
+    scalar[31] = scalar[31] & 63 | 64;
+    [secret(&scalar[1..31]), secret(&hash[32..])]
+}
+
+#[cfg(feature = "ed25519")]
+#[test]
+fn t81_the_key_of_ed25519_is_wiped() {
+    let asked = [switch("client_ed25519", &[b'n'; 32])];
+    let [scalar, prefix] = halves(PASSWORD.as_bytes());
+    for needle in [secret(PASSWORD.as_bytes()), scalar, prefix] {
+        assert_eq!(left_of(needle, || answers(Transport::Network, &asked)), 0);
+    }
+}
+
+/// PBKDF2 with HMAC-SHA-512, once more and apart from the crate.
+#[cfg(feature = "parsec")]
+fn derive(password: &[u8], salt: &[u8], rounds: u32) -> Vec<u8> {
+    let mac = |message: &[u8]| {
+        let pad = |with: u8| {
+            let mut block = [with; 128];
+            block.iter_mut().zip(password).for_each(|(block, byte)| *block ^= byte);
+            block
+        };
+        let inner = Sha512::new().chain_update(pad(0x36)).chain_update(message).finalize();
+        Sha512::new().chain_update(pad(0x5C)).chain_update(inner).finalize()
+    };
+    let mut last = mac(&[salt, &[0, 0, 0, 1]].concat());
+    let mut sum = last;
+    for _ in 1..rounds {
+        last = mac(&last);
+        sum.iter_mut().zip(last).for_each(|(sum, byte)| *sum ^= byte);
+    }
+    sum[..32].to_vec()
+}
+
+#[cfg(feature = "parsec")]
+#[test]
+fn t81_the_key_of_parsec_is_wiped() {
+    let salt = [b's'; 18];
+    let asked = [switch("parsec", &[b'n'; 32]), more(&[&b"P\0"[..], &salt].concat())];
+    let seed = derive(PASSWORD.as_bytes(), &salt, 1024);
+    let [scalar, prefix] = halves(&seed);
+    for needle in [secret(PASSWORD.as_bytes()), secret(&seed), scalar, prefix] {
+        assert_eq!(left_of(needle, || answers(Transport::Network, &asked)), 0);
+    }
+}
+
+/// What the server stores, with which it proves its certificate (A-60).
+#[test]
+fn t81_what_a_server_stores_of_the_password_is_wiped() {
+    let stored = secret(&Sha1::digest(Sha1::digest(PASSWORD)));
+    let proved = || {
+        run(async {
+            let session = crate::server_proof::log_in_with_proof().await;
+            drop(session);
+        });
+    };
+    assert_eq!(left_of(stored, proved), 0);
 }
 
 /// What the server asks for, up to the answer that holds the password.

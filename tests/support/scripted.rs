@@ -390,6 +390,12 @@ impl Server {
         self.payload().await
     }
 
+    /// [`command`](Self::command), or `None` if the client left.
+    pub async fn try_command(&mut self) -> Option<Vec<u8>> {
+        self.sequence = 0;
+        self.try_payload().await
+    }
+
     /// Reads the next command, which has to be this one.
     pub async fn expect(&mut self, command: Command<'_>) {
         let payload = self.command().await;
