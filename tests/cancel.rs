@@ -10,14 +10,17 @@ mod choppy;
 mod load;
 #[path = "cancel/logins.rs"]
 mod logins;
+#[path = "cancel/operations.rs"]
+mod more;
 #[cfg(feature = "pool")]
 #[path = "cancel/pool.rs"]
 mod pool;
-#[cfg(feature = "pool")]
 #[path = "support/proxy.rs"]
 mod proxy;
 #[path = "support/servers.rs"]
 mod servers;
+#[path = "cancel/sockets.rs"]
+mod sockets;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -143,7 +146,8 @@ macro_rules! operation {
     };
 }
 
-/// Every public operation but the connect.
+/// Every public operation of one command; `more` has those of several, other files the connect, the
+/// change of the user, the load, the checkout and the close.
 fn operations() -> Vec<Operation> {
     vec![
         operation!("query", |session| {
@@ -268,7 +272,7 @@ fn t60_t61_s8_every_operation_dropped_at_every_poll() {
             let tally = Tally::default();
             warm(server).await;
             let mut session = open(server, &config, 1, PORTION).await.unwrap();
-            for (name, operation) in operations() {
+            for (name, operation) in operations().into_iter().chain(more::operations()) {
                 for polls in 0.. {
                     let outcome = drop_after(polls, operation(&mut session)).await;
                     if let Some(outcome) = &outcome {

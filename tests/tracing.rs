@@ -87,6 +87,9 @@ fn spans(change: impl FnOnce(Config) -> Config) -> Vec<Fields> {
             session.execute("INSERT 'literal-4711'", ()).await.unwrap();
             session.execute("INSERT 'literal-4711'", ()).await.unwrap_err();
             session.ping().await.unwrap();
+            let mut outer = session.begin().await.unwrap();
+            outer.savepoint().await.unwrap().rollback().await.unwrap();
+            outer.commit().await.unwrap();
             let pool = Pool::new(config.clone()).unwrap();
             drop(pool.session().await.unwrap());
             Session::connect_with(&config.host("127.0.0.1").port(1)).await.unwrap_err();
@@ -118,6 +121,10 @@ fn t83_spans_have_opentelemetrys_names_and_no_text() {
     assert_eq!(queries[1]["db.response.status_code"], "1062");
     assert_eq!(queries[1]["otel.status_code"], "ERROR");
     assert_eq!((named(&spans, "ping").len(), named(&spans, "pool.session").len()), (1, 1));
+    for operation in ["begin", "savepoint", "rollback", "commit"] {
+        let [span] = named(&spans, operation)[..] else { panic!("{operation}: {spans:#?}") };
+        assert_eq!(span.get("error.type"), None);
+    }
     let connects = named(&spans, "connect");
     assert_eq!(connects.len(), 3);
     assert_eq!(connects[2]["error.type"], "io");

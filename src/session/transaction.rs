@@ -3,6 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 use super::Session;
+use super::trace::Span;
 use crate::error::{Error, Result, UsageError};
 
 /// What one transaction may see of others.
@@ -133,6 +134,11 @@ impl Session {
     }
 
     pub(crate) async fn begin_guard(&mut self, options: TransactionOptions) -> Result<Guard> {
+        let span = Span::on("begin", self);
+        span.run(self.begin_now(options)).await
+    }
+
+    async fn begin_now(&mut self, options: TransactionOptions) -> Result<Guard> {
         self.settle().await?;
         if self.guarded != Guarded::Nothing {
             return Err(UsageError::TransactionOpen.into());
@@ -250,6 +256,11 @@ impl Transaction<'_> {
 
 impl Guard {
     pub(crate) async fn commit(&mut self, session: &mut Session) -> Result<()> {
+        let span = Span::on("commit", session);
+        span.run(self.commit_now(session)).await
+    }
+
+    async fn commit_now(&mut self, session: &mut Session) -> Result<()> {
         if session.guarded == Guarded::Nothing {
             // The server would say OK, of nothing: a reset, or another account, has undone it.
             return Err(UsageError::TransactionEnded.into());
@@ -262,6 +273,11 @@ impl Guard {
     }
 
     pub(crate) async fn rollback(&mut self, session: &mut Session) -> Result<()> {
+        let span = Span::on("rollback", session);
+        span.run(self.rollback_now(session)).await
+    }
+
+    async fn rollback_now(&mut self, session: &mut Session) -> Result<()> {
         session.drain().await?;
         session.resolve_doubt().await?;
         match session.guarded {
@@ -283,7 +299,8 @@ impl Guard {
 
     pub(crate) async fn savepoint(&self, session: &mut Session) -> Result<Self> {
         let depth = self.depth + 1;
-        session.command(&format!("SAVEPOINT mywire_{depth}")).await?;
+        let span = Span::on("savepoint", session);
+        span.run(session.command(&format!("SAVEPOINT mywire_{depth}"))).await?;
         Ok(Self { depth, open: true })
     }
 

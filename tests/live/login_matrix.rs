@@ -132,15 +132,26 @@ fn mysql() -> Vec<Case> {
         case("u_nologin", &["pw-any"], [DENIED; 4]),
         // The server asks the socket who is there, and nobody anything.
         case("u_sock", &[""], [DENIED, DENIED, DENIED, SHA2]),
-        // Unknown over TCP, where MySQL makes sha256_password up for this name (H-44).
+        // Unknown over TCP, where MySQL makes a plugin up for this name (H-44): sha256_password, or
+        // with the plugins of the test suite another one, see `Case::allows`.
         case("u_2fa_sock", &["pw-1"], [NeedsProtection, Unverified, DENIED, SHA2]),
         case("u_clear", &["pw-clear"], proved(CLEAR)),
         case("u_2fa", &["pw-1", "pw-2"], [NeedsProtection, Unverified, CLEAR, CLEAR]),
-        case("u_2fa", &["pw-1"], [NeedsProtection, NoPassword, NoPassword, NoPassword]),
+        case("u_2fa", &["pw-1"], [NeedsProtection, Unverified, NoPassword, NoPassword]),
         case("u_3fa", &["pw-1", "pw-2", "pw-3"], [NeedsProtection, Unverified, CLEAR, CLEAR]),
         Case { answers: &["yes, of course"], ..case("u_dialog", &["Answer 1"], proved(DIALOG)) },
         Case { answers: &["Answer 1"], ..case("u_dialog3", &["wrong"], proved(DIALOG)) },
     ]
+}
+
+impl Case {
+    /// Whether a way in may come to this.
+    fn allows(&self, at: usize, outcome: Outcome) -> bool {
+        let expected = self.outcomes[at];
+        // What is made up for a name that is unknown depends on the plugins that the server has.
+        let made_up = self.user == "u_2fa_sock" && expected == Outcome::Unverified;
+        outcome == expected || made_up && outcome == DENIED
+    }
 }
 
 fn mariadb(is_118: bool) -> Vec<Case> {
@@ -406,7 +417,7 @@ fn t03_s11_the_login_matrix() {
                 }
                 let got = got.unwrap();
                 row[at] = got.outcome;
-                if got.outcome != expected {
+                if !case.allows(at, got.outcome) {
                     let (user, outcome) = (case.user, got.outcome);
                     wrong.push(format!("{user} over {way:?}: {outcome} instead of {expected}"));
                 }
@@ -486,7 +497,7 @@ fn a57_the_matrix_by_a_change_of_the_user() {
                     // Nobody was asked, so no plugin answered; a login names one in any case.
                     attempt.outcome = expected;
                 }
-                if attempt.outcome != expected {
+                if !case.allows(at, attempt.outcome) {
                     let outcome = attempt.outcome;
                     wrong.push(format!("{user} over {way:?}: {outcome} instead of {expected}"));
                 }

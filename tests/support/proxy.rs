@@ -24,6 +24,8 @@ pub enum Fault {
     HalfClose(u64),
     /// Every byte by itself.
     Trickle,
+    /// So many bytes at a time.
+    Portions(usize),
     /// One bit of this byte is turned over.
     Corrupt(u64, u8),
 }
@@ -139,14 +141,18 @@ async fn pump(
                 }
                 n
             }
-            Fault::None | Fault::Trickle => n,
+            Fault::None | Fault::Trickle | Fault::Portions(_) => n,
         };
-        let step = if fault == Fault::Trickle { 1 } else { pass.max(1) };
+        let step = match fault {
+            Fault::Trickle => 1,
+            Fault::Portions(bytes) => bytes,
+            _ => pass.max(1),
+        };
         for piece in bytes[..pass].chunks(step) {
             if to.write_all(piece).await.is_err() {
                 return true;
             }
-            if fault == Fault::Trickle {
+            if step < pass {
                 tokio::task::yield_now().await;
             }
         }
