@@ -275,12 +275,14 @@ async fn run(ground: &Ground, plan: Plan) -> bool {
     let proxy = Proxy::start(server.port, plan.direction, plan.fault).await;
     let config: Config = server.url.parse().unwrap();
     let mode = if plan.tls { SslMode::Required } else { SslMode::Disabled };
+    // What is large is made, and encrypted, before the next byte comes.
+    let silence = if plan.work == Work::Large { 8 * SILENCE } else { SILENCE };
     let mut config = config
         .port(proxy.port)
         .ssl_mode(mode)
         .connect_timeout(3 * SILENCE)
-        .read_timeout(SILENCE)
-        .write_timeout(SILENCE);
+        .read_timeout(silence)
+        .write_timeout(silence);
     if plan.compressed {
         config = config.compression([mywire::Compression::Zlib]).compression_threshold(0);
     }

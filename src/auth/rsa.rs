@@ -18,7 +18,9 @@ use crate::secret::Secret;
 /// Most bytes of PEM looked at: an 8192-bit key takes under 1.5 KiB.
 const MAX_PEM_BYTES: usize = 16 << 10;
 
-/// Sizes of modulus taken: smaller can be broken, larger only costs time.
+/// Sizes of modulus taken: smaller can be broken, larger only costs time. The largest takes
+/// less than 10 ms, even without optimisation, and the library takes no exponent of more than 33
+/// bits (T-36).
 const MODULUS_BITS: std::ops::RangeInclusive<u32> = 2048..=8192;
 
 /// What OAEP with SHA-1 adds to a message: two hashes of 20 bytes and two bytes.

@@ -350,8 +350,10 @@ impl Config {
     /// [`RowStream`](crate::RowStream) and a [`Field`](crate::Field) that is read as `AsyncRead` are:
     /// there the time between a poll that found nothing and the next one counts. The statement is then left as
     /// [`Config::discard`] says, killed on the server if need be, and the session stays usable if
-    /// that succeeds. Pipelines, bulk executions and cursors that are taken up again have no such
-    /// time.
+    /// that succeeds. While SQL with parameters is still being prepared there is nothing to kill: if
+    /// the reply does not come within [`Limits::max_skip_time`](Limits) more, the session is closed.
+    /// [`Session::prepare`](crate::Session::prepare) by itself, pipelines, bulk executions and
+    /// cursors that are taken up again have no such time.
     pub fn statement_timeout(mut self, timeout: Duration) -> Self {
         self.statement_timeout = Some(timeout);
         self

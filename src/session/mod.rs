@@ -158,6 +158,10 @@ impl Session {
     /// rows are asked for. Nothing is buffered beyond the session's read buffer, and the server
     /// waits while nobody reads. A statement that returns no rows gives [`Rows`] without columns.
     ///
+    /// Text is UTF-8, that of parameters too. Where SQL has made the session's character set another
+    /// one, SQL of more than ASCII is not sent ([`UsageError::ForeignCharacterSet`]); string parameters
+    /// are, as they are, and the server takes them for its own character set's: give it bytes there.
+    ///
     /// Fails with the server's error, or, with nothing sent, if the number of parameters is wrong,
     /// one cannot be sent, the whole exceeds 1 GiB, or the statement is another session's.
     /// Cancel-safe: see [`Session`].

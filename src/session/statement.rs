@@ -213,6 +213,11 @@ impl Closing {
 impl Session {
     /// Prepares a statement. Cost: one round trip. Cancel-safe: see [`Session`].
     ///
+    /// Nothing runs meanwhile that could be killed: no [`CancelHandle`](super::CancelHandle) and no
+    /// [`Config::statement_timeout`](crate::Config::statement_timeout) ends a preparation, only
+    /// [`Config::read_timeout`](crate::Config::read_timeout). One that is left is skipped, or, if it
+    /// does not end, the session is closed.
+    ///
     /// At the server's limit of statements (error 1461) the session gives back those that only its
     /// cache keeps, and tries once more.
     pub async fn prepare(&mut self, sql: &str) -> Result<Statement> {

@@ -1,7 +1,7 @@
 //! The second connection of a kill, and who may stand at its other end: T-09, T-93, E-98.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mywire::error::UsageError;
 use mywire::wire::{ColumnType, Command, OkPacket};
