@@ -344,8 +344,8 @@ fn t60_t63_t110_s14_a_pool_under_fire() {
             );
             println!(
                 "{} {policy:?}: {} rounds, {} rows, {} checks, {} dirtied, {} futures and {} rows \
-                 dropped, {} kills, {} of {} cancels in time, {} stale, {} errors, {committed} commits; {} opened, {} resets, {} \
-                 discarded; {:?}",
+                 dropped, {} kills, {} of {} cancels in time, {} stale, {} errors, {committed} \
+                 commits; {} opened, {} resets, {} discarded; {:?}",
                 target.server.name,
                 get(&tally.rounds),
                 get(&tally.rows),
