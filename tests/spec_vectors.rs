@@ -18,7 +18,7 @@ mod vectors;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mywire::wire::ColumnType;
+use mywire::wire::{ColumnType, Malformed};
 use vector_sessions::{Cut, Session};
 use vectors::Block;
 
@@ -153,7 +153,12 @@ fn s12_each_vector_decodes_to_its_fields_and_encodes_back() {
         let decoded = match vector_fields::decode(vector) {
             Ok(decoded) => decoded,
             Err(error) => {
-                let malformed = format!("{:?}", error.malformed);
+                // A length that a small address space has no number for is cut short in a large one.
+                let malformed = match error.malformed {
+                    Malformed::LengthOverflow => Malformed::Truncated,
+                    malformed => malformed,
+                };
+                let malformed = format!("{malformed:?}");
                 assert_eq!(expected.get("error"), Some(&malformed), "{place}: {name}: {error}");
                 assert_eq!(expected.len(), 1, "{place}: {name} has an error and fields");
                 continue;
