@@ -30,6 +30,7 @@ const TARGETS: &[(&str, Body)] = &[
     ("handshake", fuzz::handshake::handshake),
     ("messages", fuzz::messages::messages),
     ("named", fuzz::named::named),
+    ("option_files", fuzz::option_files::option_files),
     ("recorded", fuzz::recorded::recorded),
     #[cfg(feature = "codec")]
     ("server_side", fuzz::server_side::server_side),

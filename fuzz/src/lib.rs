@@ -17,6 +17,7 @@ pub mod handshake;
 pub mod messages;
 pub mod meter;
 pub mod named;
+pub mod option_files;
 pub mod recorded;
 pub mod rows;
 pub mod server;

@@ -207,6 +207,18 @@ fn of_texts(seeds: &mut Vec<Seed>) {
         add(seeds, "url", format!("url-{number}"), [&[0][..], url.as_bytes()].concat());
     }
     add(seeds, "url", "password", b"\x02\x05\x03app\x02p?\x01%\x00h/db".to_vec());
+    for (number, file) in [
+        &b"\0\0[client]\nhost = db\nuser=app\npassword=\"a#b\"\nssl-ca=/c # why\n[mysqld]\nport=1\n"[..],
+        b"\0\0[mywire]\nport=3307\nsocket='/run/s'\n; skip-ssl\nloose-x=1\n",
+        b"\x01\x03\x00\x12\x05\x13\x21\x05",
+        b"\x02\x03\x01\x02[client]\nuser=app",
+        b"\x03\x03\x00\x12\x05\x18\x05\x21",
+    ]
+    .iter()
+    .enumerate()
+    {
+        add(seeds, "option_files", format!("file-{number}"), file.to_vec());
+    }
     for (number, sql) in [
         "SELECT :a, :b_2, ':c', \":d\", `:e` /* :f */ -- :g\n# :h\n, :a",
         "/*! :a */ /*M! :b */ x::y, @z:=1, a:b",
