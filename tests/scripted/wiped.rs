@@ -107,6 +107,7 @@ fn switch(plugin: &str, data: &[u8]) -> Vec<u8> {
     [b"\xFE", plugin.as_bytes(), b"\0", data].concat()
 }
 
+#[cfg(any(feature = "rsa", feature = "parsec"))]
 fn more(data: &[u8]) -> Vec<u8> {
     [b"\x01", data].concat()
 }
