@@ -240,4 +240,22 @@ mod tests {
         assert!(shown(&[b'x'; 100_000]).len() < 400);
         assert!(shown(&[0; 100_000]).len() < 600);
     }
+
+    /// Each sentence says what was wrong and, where there is one, the way out.
+    #[test]
+    fn sentences_name_the_way_out() {
+        let plugin = "sha256_password";
+        for (error, words) in [
+            (AuthError::FeatureOff { plugin, feature: "rsa" }, [plugin, "feature `rsa`"]),
+            (AuthError::ChannelNotVerified { plugin }, ["VERIFY_IDENTITY", "Config::auth_plugins"]),
+            (AuthError::FactorWithoutPassword { plugin }, [plugin, "Config::password2"]),
+            (AuthError::IterationFactor { factor: 20, max: 10 }, ["factor 20", "stops at 10"]),
+            (AuthError::PasswordTooLong { max: 213 }, ["213 bytes", "TLS or a Unix socket"]),
+            (AuthError::NoRandomness, ["random numbers", "TLS or a Unix socket"]),
+            (AuthError::PasswordContainsNul, ["NUL byte", "set a password without"]),
+        ] {
+            let shown = error.to_string();
+            assert!(words.iter().all(|word| shown.contains(word)), "{shown}");
+        }
+    }
 }

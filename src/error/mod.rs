@@ -186,6 +186,7 @@ impl From<EncodeError> for Error {
     fn from(error: EncodeError) -> Self {
         match error.reason {
             Unencodable::TooLong { max } => UsageError::TooLong { what: error.field, max }.into(),
+            Unencodable::TooMany { max } => UsageError::TooMany { what: error.field, max }.into(),
             _ => ConfigError::new(error.to_string()).into(),
         }
     }
@@ -339,7 +340,8 @@ from! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::ErrPacket;
+    use crate::wire::attributes::Attribute;
+    use crate::wire::{ErrPacket, Parameters};
 
     #[test]
     fn an_error_is_small_enough_for_the_row_path() {
@@ -362,6 +364,20 @@ mod tests {
         // With all that is in it, and the SQLSTATE as text.
         let parts = format!("{error:#?}");
         assert!(parts.starts_with("Server(\n") && parts.contains("sqlstate: \"23000\""), "{parts}");
+    }
+
+    /// E-88: a number is not said to be bytes.
+    #[test]
+    fn what_cannot_be_sent_is_named() {
+        let error = Parameters::reserve_nulls(70_000, &mut Vec::new()).map(drop).unwrap_err();
+        let error = Error::from(error);
+        assert!(matches!(error, Error::Usage(UsageError::TooMany { max: 65_535, .. })));
+        assert_eq!((error.is_fatal(), error.was_sent()), (false, Sent::No));
+        let said = "there are more than 65535 parameters, the most that a command can have: give \
+                    fewer at once";
+        assert_eq!(error.to_string(), said);
+        let error = Error::from(Attribute::encode_count(65_536, &mut Vec::new()).unwrap_err());
+        assert!(error.to_string().contains("65535 parameters and query attributes"), "{error}");
     }
 
     #[test]

@@ -34,6 +34,13 @@ pub enum UsageError {
         /// The most that fits, in bytes.
         max: u64,
     },
+    /// There are more of something than the protocol can count. Nothing was sent.
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+        /// How many there may be.
+        max: usize,
+    },
     /// The server cannot do what was asked for. Nothing was sent.
     NotSupported {
         /// What was asked for.
@@ -235,6 +242,7 @@ impl UsageError {
             | Self::PipelineFull { .. }
             | Self::NotPrepared
             | Self::TooLong { .. }
+            | Self::TooMany { .. }
             | Self::NotSupported { .. }
             | Self::Nul { .. }
             | Self::ParameterCount { .. }
@@ -293,6 +301,10 @@ impl fmt::Display for UsageError {
             Self::TooLong { what, max } => {
                 write!(f, "the {what} is longer than the {max} bytes that the protocol can carry")
             }
+            Self::TooMany { what, max } => write!(
+                f,
+                "there are more than {max} {what}, the most that a command can have: give fewer at once"
+            ),
             Self::NotSupported { what } => write!(f, "this server does not support {what}"),
             Self::Nul { what } => {
                 write!(f, "the {what} contains a NUL character, which no server takes; remove it")

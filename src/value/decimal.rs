@@ -151,6 +151,18 @@ mod tests {
         assert_eq!("9".repeat(10 << 20).parse::<Decimal>(), Err(ValueError::Range));
     }
 
+    /// A set finds a value in every form that is equal to it.
+    #[test]
+    fn equal_values_have_equal_hashes() {
+        let set = std::collections::HashSet::from(["1.50", "-0.00", "-7", "120"].map(decimal));
+        for same in ["1.5", "01.500", "0", "-0", "-07.0", "120.00"] {
+            assert!(set.contains(&decimal(same)), "{same}");
+        }
+        for other in ["-1.5", "15", "7", "12", "1200"] {
+            assert!(!set.contains(&decimal(other)), "{other}");
+        }
+    }
+
     #[test]
     fn equal_values_are_equal_and_in_order() {
         assert_eq!(decimal("1.50"), decimal("01.5"));

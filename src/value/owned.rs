@@ -98,3 +98,17 @@ impl<T: Into<Self>> From<Option<T>> for Value {
         value.map_or(Self::Null, Into::into)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_the_types_that_have_none_of_their_own() {
+        assert_eq!(Value::from(true), Value::Int(1));
+        assert_eq!(Value::from(false), Value::Int(0));
+        assert_eq!(Value::from(Some(7_u8)), Value::UInt(7));
+        assert_eq!(Value::from(Some("a")), Value::Text("a".into()));
+        assert_eq!(Value::from(None::<f64>), Value::Null);
+    }
+}

@@ -419,6 +419,30 @@ mod tests {
         assert_eq!(read_binary(&[], ColumnType::DATE), Ok(Date::default()));
     }
 
+    /// E-65
+    #[test]
+    fn datetimes_that_no_clock_shows() {
+        let day = Date::new(2024, 2, 29);
+        let last = DateTime::new(day, 23, 59, 59, 999_999);
+        assert!(last.is_valid() && DateTime::new(day, 0, 0, 0, 0).is_valid());
+        for (what, datetime) in [
+            ("date", DateTime { date: Date::new(2023, 2, 29), ..last }),
+            ("zero", DateTime::default()),
+            ("hour", DateTime { hour: 24, ..last }),
+            ("minute", DateTime { minute: 60, ..last }),
+            ("second", DateTime { second: 60, ..last }),
+            ("microsecond", DateTime { microsecond: 1_000_000, ..last }),
+        ] {
+            assert!(!datetime.is_valid(), "{what}");
+        }
+        for (month, days) in (1..).zip([31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]) {
+            assert!(Date::new(2024, month, days).is_valid(), "{month}");
+            assert!(!Date::new(2024, month, days + 1).is_valid(), "{month}");
+            assert!(!Date::new(2024, month, 0).is_valid(), "{month}");
+        }
+        assert!(!Date::new(2024, 13, 1).is_valid());
+    }
+
     #[test]
     fn e64_e65_lengths_of_binary_datetimes() {
         let day = [0xE8, 7, 2, 29];

@@ -347,3 +347,30 @@ impl<T: ToValue + ToOwned + ?Sized> ToValue for Cow<'_, T> {
         (**self).presence()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a value is sent as, behind its type.
+    fn sent(value: impl ToValue) -> (Option<ParameterType>, Vec<u8>) {
+        let mut out = Vec::new();
+        value.write(&mut out).unwrap();
+        (value.parameter_type(), out)
+    }
+
+    #[test]
+    fn arrays_and_borrowed_values_are_sent_as_what_they_hold() {
+        let bytes = sent(&b"ab"[..]);
+        assert_eq!(bytes, (Some(ParameterType::signed(ColumnType::BLOB)), b"\x02ab".to_vec()));
+        assert_eq!(sent(*b"ab"), bytes);
+        assert_eq!(sent(Cow::Borrowed(&b"ab"[..])), bytes);
+        let text = sent("ab");
+        assert_eq!(sent(Cow::Borrowed("ab")), text);
+        assert_eq!(sent(Cow::<str>::Owned("ab".into())), text);
+        assert_eq!(sent(Box::new(7_u64)), sent(7_u64));
+        assert_eq!(Cow::Borrowed("ab").presence(), Presence::Value);
+        let null = Cow::Owned::<Option<u8>>(None);
+        assert_eq!((null.parameter_type(), null.presence()), (None, Presence::Null));
+    }
+}

@@ -69,7 +69,7 @@ impl<'a> AttributedQuery<'a> {
     /// Appends the command's payload. Fails if there are more attributes than a count can say.
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         out.put_u8(QUERY);
-        out.put_lenenc(u64::try_from(self.attributes.len()).unwrap_or(u64::MAX));
+        Attribute::encode_count(self.attributes.len(), out)?;
         out.put_lenenc(1);
         if !self.attributes.is_empty() {
             let nulls = Parameters::reserve_nulls(self.attributes.len(), out)?;
@@ -101,8 +101,8 @@ impl Attribute<'_> {
     /// Appends how many parameters and attributes an execution has (K-11).
     pub fn encode_count(count: usize, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         if count > MAX_PARAMETERS {
-            let max = 65_535;
-            return Err(EncodeError::new("parameter list", Unencodable::TooLong { max }));
+            let reason = Unencodable::TooMany { max: MAX_PARAMETERS };
+            return Err(EncodeError::new("parameters and query attributes", reason));
         }
         out.put_lenenc(u64::try_from(count).unwrap_or(u64::MAX));
         Ok(())
@@ -160,6 +160,25 @@ mod tests {
         }
         for broken in [&b"\x04\x00\x01"[..], b"\x03\x00\x02", b"\x03\x01\x01\x00\x00\xFD\x00\x00"] {
             assert!(AttributedQuery::decode(broken).is_err(), "{broken:?}");
+        }
+    }
+
+    /// E-88: the count could say more than any server takes.
+    #[test]
+    fn e88_more_attributes_than_servers_take_are_refused() {
+        let null = ParameterType::signed(ColumnType::NULL);
+        let attribute = Attribute { name: b"", parameter_type: null, value: None };
+        let most = AttributedQuery { attributes: vec![attribute; MAX_PARAMETERS], sql: b"DO 1" };
+        round_trip(&most);
+        let attributes = vec![attribute; MAX_PARAMETERS + 1];
+        let too_many = AttributedQuery { attributes, ..most };
+        let error = too_many.encode(&mut Vec::new()).unwrap_err();
+        assert_eq!(error.reason, Unencodable::TooMany { max: 65_535 });
+        // As many as the count says are never made room for.
+        for count in [&b"\xFD\0\0\x01"[..], b"\xFE\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"] {
+            let payload = [b"\x03", count, b"\x01"].concat();
+            let error = AttributedQuery::decode(&payload).unwrap_err();
+            assert_eq!(error.malformed, Malformed::Field("attribute count"));
         }
     }
 }

@@ -78,6 +78,11 @@ pub enum Unencodable {
         /// The longest value, in bytes.
         max: u64,
     },
+    /// There are more of them than their count can say (E-88).
+    TooMany {
+        /// The greatest number.
+        max: usize,
+    },
     /// The field exists only with a capability that was not negotiated (T-24).
     NotNegotiated,
 }
@@ -101,6 +106,13 @@ impl fmt::Display for EncodeError {
                     self.field
                 )
             }
+            Unencodable::TooMany { max } => {
+                write!(
+                    f,
+                    "there are more than {max} {}, the most that a message can have",
+                    self.field
+                )
+            }
             Unencodable::NotNegotiated => {
                 write!(f, "the server does not support the {} that this message needs", self.field)
             }
@@ -109,3 +121,49 @@ impl fmt::Display for EncodeError {
 }
 
 impl std::error::Error for EncodeError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// T-20, T-22, T-24, E-88: what cannot be written is named, with the reason.
+    #[test]
+    fn what_cannot_be_written_is_named() {
+        for (reason, sentence) in [
+            (
+                Unencodable::InteriorNul,
+                "the x contains a NUL byte, which the protocol cannot carry",
+            ),
+            (
+                Unencodable::TooLong { max: 255 },
+                "the x is longer than the 255 bytes that the protocol can carry",
+            ),
+            (
+                Unencodable::TooMany { max: 65_535 },
+                "there are more than 65535 x, the most that a message can have",
+            ),
+            (
+                Unencodable::NotNegotiated,
+                "the server does not support the x that this message needs",
+            ),
+        ] {
+            assert_eq!(EncodeError::new("x", reason).to_string(), sentence);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        for (malformed, reason) in [
+            (Malformed::Truncated, "it ends in the middle of a field"),
+            (Malformed::LengthPrefix(0xFF), "0xff does not start a length-encoded integer"),
+            (Malformed::LengthOverflow, "a length exceeds the address space"),
+            (Malformed::MissingNul, "a string lacks its terminating NUL"),
+            (Malformed::TrailingBytes, "bytes follow its last field"),
+            (Malformed::Header(9), "unexpected first byte 0x09"),
+            (Malformed::Field("flag"), "illegal value in field `flag`"),
+        ] {
+            let shown = DecodeError::new("OK packet", malformed).to_string();
+            assert_eq!(shown, format!("malformed OK packet: {reason}"));
+        }
+    }
+}

@@ -188,8 +188,8 @@ impl<'a> Parameters<'a> {
     /// follow, then the values that are not NULL, each in its type's layout.
     pub fn reserve_nulls(count: usize, out: &mut Vec<u8>) -> Result<NullBitmap, EncodeError> {
         if count > MAX_PARAMETERS {
-            let max = 65_535;
-            return Err(EncodeError::new("parameter list", Unencodable::TooLong { max }));
+            let reason = Unencodable::TooMany { max: MAX_PARAMETERS };
+            return Err(EncodeError::new("parameters", reason));
         }
         let start = out.len();
         out.resize(start.saturating_add(bitmap_len(count)), 0);
@@ -324,6 +324,9 @@ mod tests {
     #[test]
     fn e88_more_parameters_than_a_count_can_say_are_refused() {
         let error = Parameters::reserve_nulls(MAX_PARAMETERS + 1, &mut Vec::new()).unwrap_err();
-        assert_eq!(error.reason, Unencodable::TooLong { max: 65_535 });
+        assert_eq!(error.reason, Unencodable::TooMany { max: 65_535 });
+        let said = "there are more than 65535 parameters, the most that a message can have";
+        assert_eq!(error.to_string(), said);
+        assert!(Parameters::reserve_nulls(MAX_PARAMETERS, &mut Vec::new()).is_ok());
     }
 }
