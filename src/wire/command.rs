@@ -200,6 +200,8 @@ mod tests {
             assert_eq!(out.len(), command.payload_len());
             assert_eq!(Command::decode(&out), Ok(command));
         }
+        assert_eq!(Command::Quit.name(), "COM_QUIT");
+        assert_eq!(Command::StmtFetch { statement: 7, rows: 1 }.name(), "COM_STMT_FETCH");
         assert!(Command::decode(&[]).is_err());
         assert!(Command::decode(&[0x0E, 0]).is_err());
         assert!(Command::decode(&[0x77]).is_err());

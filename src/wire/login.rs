@@ -369,10 +369,20 @@ mod tests {
         let before = encoded.clone();
         assert!(ConnectAttributes::push(&mut encoded, b"k2", &[b'v'; 600]).is_err());
         assert_eq!(encoded, before);
+        // Up to the last byte, on both sides.
+        let room = MAX_ATTRIBUTES - before.len() - 1 - 2 - 3;
+        ConnectAttributes::push(&mut encoded, b"k2", &vec![b'v'; room + 1]).unwrap_err();
+        ConnectAttributes::push(&mut encoded, b"k2", &vec![b'v'; room]).unwrap();
+        assert_eq!(encoded.len(), MAX_ATTRIBUTES);
+        assert_eq!(ConnectAttributes::decode(&encoded).unwrap().iter().count(), 2);
+        encoded.extend_from_slice(&[0, 0]);
+        let error = ConnectAttributes::decode(&encoded).unwrap_err();
+        assert_eq!(error.malformed, Malformed::Field("total length"));
     }
 
     #[test]
     fn t80_debug_shows_no_response() {
-        assert!(!format!("{:?}", login(BASE)).contains("0123456789"));
+        let shown = format!("{:?}", login(BASE));
+        assert!(!shown.contains("0123456789") && shown.contains("user"), "{shown}");
     }
 }

@@ -336,4 +336,15 @@ mod tests {
         assert_eq!(EofPacket::decode(&bytes), Ok(eof));
         assert!(EofPacket::decode(&[0xFE]).is_err());
     }
+
+    /// a text that begins like a length but is longer is a text.
+    #[test]
+    fn r03_info_with_and_without_a_length() {
+        let text = b"0 rows were looked at, which is as much as a length of 48";
+        assert!(text.len() > 49);
+        assert_eq!(untracked_info(text), text);
+        assert_eq!(untracked_info(&[&[57][..], text].concat()), text);
+        assert_eq!(untracked_info(b"\x02a"), b"\x02a");
+        assert_eq!(untracked_info(b""), b"");
+    }
 }

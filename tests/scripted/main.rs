@@ -29,6 +29,7 @@ mod long_data;
 mod pieces;
 mod pipelines;
 mod plugins;
+mod refused;
 mod replies;
 mod rows;
 mod secrets;
