@@ -271,3 +271,71 @@ pub(super) fn deflate(plain: &[u8], out: &mut Vec<u8>) -> bool {
     compress(plain, &mut *out, CompressionLevel::Fastest);
     out.len() - start < plain.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// F-32: how long a header is, and how much it wants, in every form that RFC 8878 has.
+    #[test]
+    fn f32_the_fields_of_a_header() {
+        // A window of its own: 1 KiB << 10, and three eighths more.
+        let windowed = |descriptor: u8| [&MAGIC[..], &[descriptor, 10 << 3 | 3]].concat();
+        for (descriptor, length) in [
+            (0b0000_0000, 6),
+            (0b0000_0001, 7),
+            (0b0000_0010, 8),
+            (0b0000_0011, 10),
+            (0b0100_0000, 8),
+            (0b1000_0000, 10),
+            (0b1100_0000, 14),
+            (0b1100_0011, 18),
+        ] {
+            assert_eq!(header_len(descriptor), length, "{descriptor:08b}");
+            let header = FrameHeader::decode(&windowed(descriptor)).unwrap();
+            assert_eq!(header.window, (1 << 20) + 3 * (1 << 17), "{descriptor:08b}");
+            assert!(!header.checksummed);
+        }
+        // Without one, the window is all that there is.
+        for (descriptor, fields, size) in [
+            (0b0010_0000, &[200][..], 200),
+            (0b0110_0000, &[1, 2], 0x0201 + 256),
+            (0b1010_0000, &[1, 2, 3, 4], 0x0403_0201),
+            (0b1110_0000, &[1, 2, 3, 4, 5, 6, 7, 8], 0x0807_0605_0403_0201),
+            (0b0010_0001, &[9, 200], 200),
+            (0b0110_0010, &[9, 9, 1, 2], 0x0201 + 256),
+            (0b1010_0111, &[9, 9, 9, 9, 1, 2, 3, 4], 0x0403_0201),
+        ] {
+            let bytes = [&MAGIC[..], &[descriptor], fields].concat();
+            assert_eq!(header_len(descriptor), bytes.len(), "{descriptor:08b}");
+            let header = FrameHeader::decode(&bytes).unwrap();
+            assert_eq!(header.window, size, "{descriptor:08b}");
+            assert_eq!(header.checksummed, descriptor & 4 != 0);
+        }
+        assert!(FrameHeader::decode(&[0x28, 0xB5, 0x2F, 0xFC, 0, 0]).is_none());
+    }
+
+    /// A window larger than any honest frame needs, and blocks that no decoder has, are refused before
+    /// anything is decoded.
+    #[test]
+    fn t31_what_no_frame_needs_is_refused() {
+        let begin = |window: u64| {
+            let unit = [&MAGIC[..], &[0b1110_0000], &window.to_le_bytes()].concat();
+            let mut inflater = Inflater { unit, ..Inflater::default() };
+            inflater.begin()
+        };
+        assert_eq!(begin(MAX_WINDOW), Ok(()));
+        assert_eq!(begin(MAX_WINDOW + 1), Err(BadFrame::Window));
+        let block_len = |header: u32, checksummed| {
+            let unit = header.to_le_bytes()[..3].to_vec();
+            Inflater { unit, checksummed, ..Inflater::default() }.block_len()
+        };
+        let most = u32::try_from(MAX_BLOCK).unwrap();
+        assert_eq!(block_len(most << 3, true), Ok(3 + MAX_BLOCK));
+        assert_eq!(block_len(most << 3 | 1, true), Ok(3 + MAX_BLOCK + 4));
+        assert_eq!(block_len(most << 3 | 1, false), Ok(3 + MAX_BLOCK));
+        assert_eq!(block_len(most << 3 | 0b011, false), Ok(3 + 1));
+        assert_eq!(block_len(most << 3 | 0b100, false), Ok(3 + MAX_BLOCK));
+        assert_eq!(block_len((most + 1) << 3, false), Err(BadFrame::Corrupt));
+    }
+}
