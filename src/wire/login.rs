@@ -374,7 +374,9 @@ mod tests {
         ConnectAttributes::push(&mut encoded, b"k2", &vec![b'v'; room + 1]).unwrap_err();
         ConnectAttributes::push(&mut encoded, b"k2", &vec![b'v'; room]).unwrap();
         assert_eq!(encoded.len(), MAX_ATTRIBUTES);
-        assert_eq!(ConnectAttributes::decode(&encoded).unwrap().iter().count(), 2);
+        let attributes = ConnectAttributes::decode(&encoded).unwrap();
+        assert_eq!(attributes.iter().count(), 2);
+        assert!(format!("{attributes:?}").starts_with(r#"{"k": "vvv"#));
         encoded.extend_from_slice(&[0, 0]);
         let error = ConnectAttributes::decode(&encoded).unwrap_err();
         assert_eq!(error.malformed, Malformed::Field("total length"));

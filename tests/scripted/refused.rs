@@ -4,7 +4,7 @@
 use mywire::error::{ProtocolErrorKind, UsageError};
 use mywire::proto::{Connection, Login, Step};
 use mywire::wire::{Capabilities, ColumnType, Command, Greeting, StatusFlags};
-use mywire::{Error, Sent};
+use mywire::{Error, Limits, Sent};
 
 use crate::scripted::*;
 
@@ -15,10 +15,14 @@ fn login() -> Login {
 /// A connection behind its login.
 fn connected(greeting: &Greeting<'_>) -> Bare {
     let mut bare = Bare::new(login());
-    bare.feed(Packets::new(Capabilities::NONE, 0).greeting(greeting).bytes()).unwrap();
-    let ok = reply_to(&bare, 2).ok();
-    assert_eq!(bare.feed(ok.bytes()).unwrap(), [Step::Connected]);
+    log_in(&mut bare, greeting);
     bare
+}
+
+fn log_in(bare: &mut Bare, greeting: &Greeting<'_>) {
+    bare.feed(Packets::new(Capabilities::NONE, 0).greeting(greeting).bytes()).unwrap();
+    let ok = reply_to(bare, 2).ok();
+    assert_eq!(bare.feed(ok.bytes()).unwrap(), [Step::Connected]);
 }
 
 fn reply_to(bare: &Bare, sequence: u8) -> Packets {
@@ -136,4 +140,16 @@ fn r72_out_parameters_are_told_in_both_modes() {
             assert_eq!(bare.connection.out_params().unwrap(), Some(marked));
         }
     }
+}
+
+/// T-20: a command may be as long as it may be, and no longer.
+#[test]
+fn t20_the_last_byte_of_a_command() {
+    let limits = Limits::default().max_command(100);
+    let mut bare = Bare::with_limits(login(), limits);
+    log_in(&mut bare, &mysql());
+    let error = assert_refused(&mut bare, |connection| connection.query(&[b'x'; 100]));
+    assert!(matches!(error, UsageError::TooLong { what: "statement", max: 100 }), "{error}");
+    bare.connection.query(&[b'x'; 99]).unwrap();
+    assert_eq!(bare.connection.send_buf().len(), 4 + 100);
 }
