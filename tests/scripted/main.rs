@@ -27,6 +27,7 @@ mod login;
 mod login_bytes;
 mod long_data;
 mod pieces;
+mod pieces_ok;
 mod pipelines;
 mod plugins;
 mod refused;

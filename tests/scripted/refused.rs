@@ -153,3 +153,32 @@ fn t20_the_last_byte_of_a_command() {
     bare.connection.query(&[b'x'; 99]).unwrap();
     assert_eq!(bare.connection.send_buf().len(), 4 + 100);
 }
+
+/// T-01: whether a part of the file was sent is told, and an empty part is none.
+#[test]
+fn t01_a_file_is_begun_by_its_first_byte() {
+    let mut login = login();
+    login.options = Capabilities::LOCAL_FILES;
+    let mut bare = Bare::new(login);
+    let offer = mysql().capabilities.with(Capabilities::LOCAL_FILES);
+    log_in(&mut bare, &Greeting { capabilities: offer, ..mysql() });
+    let error = assert_refused(&mut bare, |connection| connection.send_file(b"x"));
+    assert_eq!(error, UsageError::NotReady);
+    bare.connection.load_local(b"LOAD").unwrap();
+    let request = reply_to(&bare, 1).payload(b"\xFBfile");
+    let spare = bare.connection.spare();
+    spare[..request.bytes().len()].copy_from_slice(request.bytes());
+    bare.connection.received(request.bytes().len());
+    assert_eq!(bare.connection.step().unwrap(), Step::LocalInfile);
+    bare.connection.send_file(b"").unwrap();
+    assert!(!bare.connection.has_begun_file());
+    bare.connection.send_file(b"x").unwrap();
+    assert!(bare.connection.has_begun_file());
+    bare.connection.end_file().unwrap();
+    bare.connection.received(0);
+    bare.connection.step().unwrap_err();
+    for error in [bare.connection.send_file(b"x"), bare.connection.end_file()] {
+        let Err(Error::Protocol(error)) = error else { panic!("{error:?}") };
+        assert_eq!(error.kind(), ProtocolErrorKind::Dead);
+    }
+}
