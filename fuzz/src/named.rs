@@ -106,6 +106,9 @@ fn places(sql: &[u8]) -> Vec<Option<(usize, usize)>> {
     let mut state = In::Code;
     // Whether a word stands directly in front.
     let mut behind_word = false;
+    // Behind a `$$` that has no other.
+    let mut no_quotes = false;
+    let before = |at: usize| at.checked_sub(1).map(|before| sql[before]);
     let mut at = 0;
     while at < sql.len() {
         let here = sql[at];
@@ -150,6 +153,22 @@ fn places(sql: &[u8]) -> Vec<Option<(usize, usize)>> {
                     b'-' if dashes => {
                         state = In::Line;
                         at += 2;
+                    }
+                    b'$' if !behind && !no_quotes && !matches!(before(at), Some(b'@' | b'.')) => {
+                        let tag = sql[at + 1..].iter().take_while(|byte| named(**byte)).count();
+                        let quote = &sql[at..sql.len().min(at + tag + 2)];
+                        let is_quote = quote.len() > 1 && quote.ends_with(b"$");
+                        let mut ends = at + quote.len()..sql.len();
+                        match is_quote.then(|| ends.find(|&end| starts(end, quote))).flatten() {
+                            Some(end) => {
+                                at = end + quote.len();
+                                behind_word = false;
+                            }
+                            None => {
+                                no_quotes |= is_quote;
+                                at += 1;
+                            }
+                        }
                     }
                     b'?' => {
                         places.push(None);
