@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes each target for some seconds: fuzz/run.sh [SECONDS [TARGET...]]; 20 seconds and all targets
 # unless said otherwise. What is found goes to a folder that is thrown away; a crash ends the run and
-# stays in fuzz/artifacts. Without nightly Rust and cargo-fuzz it says so, and that is no failure.
+# stays in fuzz/artifacts. FUZZ_SEED repeats a run, as far as its time goes. Without nightly Rust and cargo-fuzz it says so, and that is no failure.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 seconds=${1:-20}
@@ -24,7 +24,7 @@ for target in "${targets[@]}"; do
   log=$found/$target.log
   # Inputs that repeat what is known are not worth their time in so short a run: -max_len.
   if ! cargo +nightly fuzz run "$target" "$found/$target" "corpus/$target" -- \
-    -max_total_time="$seconds" -max_len=1024 -timeout=60 -print_final_stats=1 >"$log" 2>&1; then
+    -max_total_time="$seconds" -max_len=1024 -timeout=60 -print_final_stats=1 -seed="${FUZZ_SEED:-0}" >"$log" 2>&1; then
     tail -n 60 "$log"
     echo "fuzz/run.sh: $target failed"
     exit 1
