@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Fuzzes each target for some seconds: fuzz/run.sh [SECONDS [TARGET...]]; 20 seconds and all targets
 # unless said otherwise. What is found goes to a folder that is thrown away; a crash ends the run and
-# stays in fuzz/artifacts. FUZZ_SEED repeats a run, as far as its time goes. Without nightly Rust and cargo-fuzz it says so, and that is no failure.
+# stays in fuzz/artifacts. FUZZ_SEED repeats a run, as far as its time goes. Without nightly Rust and
+# cargo-fuzz it says so, and that is no failure.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 seconds=${1:-20}
