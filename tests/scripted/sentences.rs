@@ -150,6 +150,8 @@ fn a_value_that_cannot_be_read_names_column_type_and_way_out() {
         assert_eq!(reason(&null), ValueError::Null);
         assert_says(&null, &["column 1 `name`", "VARCHAR", "NULL", "`Option<String>`"]);
         let absent = row.get::<u64>("nmae").unwrap_err();
+        assert_eq!(row.try_get::<u64>("nmae").unwrap_err().to_string(), absent.to_string());
+        assert_eq!(row.try_get::<u64>("id").unwrap(), row.get::<u64>("id").unwrap());
         assert_says(&absent, &["no column is called `nmae`", "`id`, `name`"]);
         let beyond = row.get::<u64>(2).unwrap_err();
         assert_says(&beyond, &["no column 2", "has 2", "counted from 0"]);
