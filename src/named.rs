@@ -20,7 +20,8 @@ use crate::value::ToValue;
 ///
 /// A name is a colon, then a letter or `_`, then letters, digits and `_`; letters count as they
 /// are. There are none in strings, quoted identifiers, comments and what stands between two `$$` or
-/// `$tag$` (routines in other languages, MySQL), whereas the text of `/*! */` and `/*M! */` is SQL; `::`, `:=` and a colon right behind a word begin none. A backslash escapes in
+/// `$tag$` (routines in other languages, MySQL), whereas the text of `/*! */` and `/*M! */` is SQL;
+/// `::`, `:=` and a colon right behind a word begin none. A backslash escapes in
 /// strings: names behind strings that hold one may be misunderstood under the SQL mode
 /// `NO_BACKSLASH_ESCAPES`, and under `ANSI_QUOTES` those behind an identifier like `"a\"`, which then
 /// ends in an error, and on MariaDB, which has no `$$`, those between two names like `$a$`; values never

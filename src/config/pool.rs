@@ -52,7 +52,8 @@ pub enum PoolReset {
     Always,
     /// Unless the session is known to be as it was. Known means: every statement since was plainly
     /// a SELECT, INSERT, UPDATE, DELETE, REPLACE or one about transactions, without user variables
-    /// (`@`), lock functions or a second statement in its text, and no longer than 16 KiB, **and** the server, which is asked
+    /// (`@`), lock functions or a second statement in its text, and no longer than 16 KiB, **and**
+    /// the server, which is asked
     /// for it at the login (`session_track_state_change`), told of no change. Prepared statements
     /// are kept. A statement that failed costs a reset: the error does not tell what it, or a trigger
     /// or function of it, did before.

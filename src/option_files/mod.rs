@@ -177,7 +177,8 @@ impl OptionFiles {
     /// # Errors
     ///
     /// A sentence that names the file, and the line if it is one: a file that was named to
-    /// [`file`](Self::file) and cannot be read, that is too large or included too deep; a line that is none; a login path that no file
+    /// [`file`](Self::file) and cannot be read, that is too large or included too deep; a line that
+    /// is none; a login path that no file
     /// has. No value of a file is in it.
     pub fn read(&self) -> Result<ReadOptions, ConfigError> {
         let mut groups = self.groups.clone();

@@ -67,7 +67,8 @@ impl Session {
         }
     }
 
-    /// Sets the session up if a change of the user, or a reset that nobody waited for, left that to do. Servers take the character set
+    /// Sets the session up if a change of the user, or a reset that nobody waited for, left that to
+    /// do. Servers take the character set
     /// that the command names, proxies need not (K-42).
     pub(super) async fn settle_setup(&mut self) -> Result<()> {
         if !self.setup_due {

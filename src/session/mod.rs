@@ -110,7 +110,8 @@ use transaction::{Guarded, is_unknown_savepoint};
 /// method writes the rest, and the statement is executed in front of it. Nothing takes it back, for
 /// TLS has counted its bytes; a session that is closed or dropped instead sends nothing more of it.
 ///
-/// **Errors.** [`Error::is_fatal`](crate::Error::is_fatal) tells whether the session is still usable. A dead one answers
+/// **Errors.** [`Error::is_fatal`](crate::Error::is_fatal) tells whether the session is still usable.
+/// A dead one answers
 /// every call with an error and writes nothing.
 ///
 /// Dropping a session closes it; [`close`](Self::close) does so in order.

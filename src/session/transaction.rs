@@ -238,7 +238,8 @@ impl Transaction<'_> {
     /// Undoes everything since it began.
     ///
     /// Cost: one round trip, two if a lock wait that timed out leaves open what there is to undo; none
-    /// for a savepoint whose transaction the server has undone. Cancel-safe: if the future is dropped, the rollback goes out before the
+    /// for a savepoint whose transaction the server has undone. Cancel-safe: if the future is
+    /// dropped, the rollback goes out before the
     /// session's next command.
     pub async fn rollback(mut self) -> Result<()> {
         self.guard.rollback(self.session).await
